@@ -1,0 +1,93 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// Tests may use pointers freely, and need not declare imports as `internal`.
+let relaxed: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "tidepool",
+    products: [.executable(name: "tidepool", targets: ["tidepool"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C libraries: module maps, and what Swift cannot import.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CPosix"),
+
+        // One wrapper for each.
+        .target(name: "Locking"),
+        .target(name: "Posix", dependencies: ["CPosix", "Locking"]),
+        .target(name: "Curl", dependencies: ["CCurl", "Locking", "Posix"]),
+        .target(name: "LMDB", dependencies: ["CLMDB"]),
+        .target(name: "Hashing", dependencies: ["CCrypto"]),
+
+        // The product: what pull-through means, over ports.
+        .target(name: "OCI"),
+        .target(name: "MirrorCore", dependencies: ["OCI", "Locking", logging]),
+
+        // Adapters. They never see each other.
+        .target(name: "UpstreamHTTP", dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging]),
+        .target(name: "DiskStore", dependencies: ["MirrorCore", "OCI", "Posix", "Hashing", "Locking", logging]),
+        .target(name: "LMDBIndex", dependencies: ["MirrorCore", "OCI", "LMDB", "Posix", "Locking", logging]),
+        .target(
+            name: "RegistryHTTP",
+            dependencies: ["MirrorCore", "OCI", "Posix", "Locking", logging, nioCore, nioPosix, nioHTTP1, nioSSL]
+        ),
+        .target(name: "Settings", dependencies: ["OCI", yams]),
+
+        // The composition root: the only target that knows all.
+        .executableTarget(
+            name: "tidepool",
+            dependencies: [
+                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Curl", "LMDB",
+                "Hashing", "Posix", "Locking", logging, argumentParser,
+            ]
+        ),
+
+        // Tests.
+        .target(
+            name: "MirrorTesting",
+            dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
+            path: "Tests/Support"
+        ),
+        .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "MirrorCoreTests", dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets {
+    let isTestCode = target.type == .test || target.name == "MirrorTesting"
+    switch target.type {
+    case .system: break
+    default: target.swiftSettings = isTestCode ? relaxed : strict
+    }
+}

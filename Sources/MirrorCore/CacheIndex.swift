@@ -1,0 +1,114 @@
+package import OCI
+
+/// The record of what is stored and for whom it may be served. `LMDBIndex` implements it.
+///
+/// Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
+/// record that cannot be read is logged by the implementation and counts as absent. Writes are queued to one writer and
+/// committed in batches, in the order of the calls.
+package protocol CacheIndex: Sendable {
+    func tag(_ tag: Tag, in repository: Repository) -> TagRecord?
+
+    /// The proof that a repository has content with this digest, as this kind.
+    func membership(of digest: Digest, as kind: ContentKind, in repository: Repository) -> Membership?
+
+    /// Calls `body` with a stored manifest: its size, and its bytes in place when they are in the index (small ones are;
+    /// larger ones are in the store only). Returns `nil` when the manifest is not stored.
+    func withManifest<Result>(_ digest: Digest, _ body: (_ size: Int, _ bytes: Span<UInt8>?) -> Result) -> Result?
+
+    /// The size of a stored blob.
+    func blobSize(_ digest: Digest) -> Int?
+
+    /// The size that some stored manifest gives for a blob: for registries that do not tell it.
+    func claimedSize(of digest: Digest) -> Int?
+
+    /// A kept tag list or list of referrers.
+    func list(_ key: ListKey, in repository: Repository) -> ListRecord?
+
+    /// How many objects of a kind are stored, and their bytes.
+    func totals() -> StoredTotals
+
+    /// Queues changes, without waiting for them.
+    func post(_ changes: [IndexChange])
+
+    /// Queues changes, and returns when they are durable.
+    func commit(_ changes: [IndexChange]) async throws(IndexError)
+}
+
+/// What a tag was, when it was last checked.
+package struct TagRecord: Hashable, Sendable {
+    package var digest: Digest
+    package var mediaType: String
+    package var size: Int
+    package var checkedAt: WallTime
+    /// Upstream has said since that the tag is not there.
+    package var isGone: Bool
+
+    package init(digest: Digest, mediaType: String, size: Int, checkedAt: WallTime, isGone: Bool = false) {
+        self.digest = digest
+        self.mediaType = mediaType
+        self.size = size
+        self.checkedAt = checkedAt
+        self.isGone = isGone
+    }
+}
+
+/// The proof that a repository has some content.
+package struct Membership: Hashable, Sendable {
+    /// For a manifest, what to call it: the document's `mediaType`, else what this repository's upstream said.
+    package var mediaType: String
+    package var provedAt: WallTime
+
+    package init(mediaType: String, provedAt: WallTime) {
+        self.mediaType = mediaType
+        self.provedAt = provedAt
+    }
+}
+
+/// Which list of a repository.
+package enum ListKey: Hashable, Sendable {
+    case tags
+    case referrers(Digest)
+}
+
+/// A list as it was last fetched: tags joined by newlines, or an image index document.
+package struct ListRecord: Hashable, Sendable {
+    package var bytes: [UInt8]
+    package var checkedAt: WallTime
+
+    package init(bytes: [UInt8], checkedAt: WallTime) {
+        self.bytes = bytes
+        self.checkedAt = checkedAt
+    }
+}
+
+package struct StoredTotals: Hashable, Sendable {
+    package var manifests: Int
+    package var blobs: Int
+    package var blobBytes: Int
+
+    package init(manifests: Int, blobs: Int, blobBytes: Int) {
+        self.manifests = manifests
+        self.blobs = blobs
+        self.blobBytes = blobBytes
+    }
+}
+
+/// One change of the index.
+package enum IndexChange: Hashable, Sendable {
+    case tag(Tag, in: Repository, TagRecord)
+    case membership(Digest, ContentKind, in: Repository, Membership)
+    /// A manifest that the store holds. The index keeps the bytes of small ones, and what it references.
+    case manifest(Digest, bytes: [UInt8], references: [Descriptor])
+    /// A blob that the store holds.
+    case blob(Digest, size: Int)
+    case list(ListKey, in: Repository, ListRecord)
+    /// The store no longer has it (missing, short or damaged): forget that it is stored, keep what is known of it.
+    case lost(Digest, ContentKind)
+}
+
+/// Why a change could not be made durable.
+package enum IndexError: Error, Hashable, Sendable {
+    /// The index has no room: the setting to raise is `cache.index_map_size`.
+    case full
+    case failed(String)
+}

@@ -1,0 +1,117 @@
+import Locking
+
+/// The process's counters, in the Prometheus text format.
+///
+/// The label values that callers pass come from bounded sets: configured upstreams, kinds, methods, statuses, labels of
+/// errors. Never a name or a path that a client chose.
+package final class Metrics: Sendable {
+    /// A metric, by its name; its labels are fixed.
+    package enum Family: String, CaseIterable, Sendable {
+        case requests = "tidepool_requests_total"
+        case sentBytes = "tidepool_sent_bytes_total"
+        case upstreamRequests = "tidepool_upstream_requests_total"
+        case upstreamReceivedBytes = "tidepool_upstream_received_bytes_total"
+        case flights = "tidepool_flights"
+        case flightFollowers = "tidepool_flight_followers_total"
+        case flightResumes = "tidepool_flight_resumes_total"
+        case digestMismatches = "tidepool_digest_mismatches_total"
+        case cacheBytes = "tidepool_cache_bytes"
+        case cacheObjects = "tidepool_cache_objects"
+        case staleServed = "tidepool_stale_served_total"
+        case upstreamUp = "tidepool_upstream_up"
+
+        fileprivate var help: String {
+            switch self {
+            case .requests: "Requests answered."
+            case .sentBytes: "Body bytes sent to clients."
+            case .upstreamRequests: "Requests made to upstreams, token servers and redirect targets included."
+            case .upstreamReceivedBytes: "Body bytes received from upstreams."
+            case .flights: "Blobs being fetched now."
+            case .flightFollowers: "Requests that joined a fetch which another had started."
+            case .flightResumes: "Transfers that broke and went on from the last byte."
+            case .digestMismatches: "Answers whose bytes did not have the digest that was asked for."
+            case .cacheBytes: "Bytes of stored blobs."
+            case .cacheObjects: "Stored objects."
+            case .staleServed: "Tags served without confirmation because the upstream could not be asked."
+            case .upstreamUp: "Whether the last request to the upstream was answered (1) or not (0)."
+            }
+        }
+
+        fileprivate var isGauge: Bool {
+            switch self {
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp: true
+            default: false
+            }
+        }
+
+        fileprivate var labels: [String] {
+            switch self {
+            case .requests: ["upstream", "kind", "method", "status", "cache"]
+            case .sentBytes: ["cache"]
+            case .upstreamRequests: ["upstream", "kind", "status"]
+            case .upstreamReceivedBytes, .upstreamUp: ["upstream"]
+            case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
+            case .cacheObjects: ["kind"]
+            case .staleServed: ["upstream", "reason"]
+            }
+        }
+    }
+
+    private struct Series: Hashable {
+        var family: Family
+        var values: [String]
+    }
+
+    private let series = Locked<[Series: Int]>([:])
+
+    package init() {}
+
+    /// Adds to a counter or a gauge. `labels` are the values, in the family's order.
+    package func add(_ amount: Int = 1, to family: Family, _ labels: String...) {
+        series.withLock { $0[Series(family: family, values: labels), default: 0] += amount }
+    }
+
+    /// Sets a gauge.
+    package func set(_ family: Family, to value: Int, _ labels: String...) {
+        series.withLock { $0[Series(family: family, values: labels)] = value }
+    }
+
+    /// The value of one series, for tests.
+    package func value(of family: Family, _ labels: String...) -> Int {
+        series.withLock { $0[Series(family: family, values: labels)] ?? 0 }
+    }
+
+    /// Everything, in the text format, families in declaration order and series sorted.
+    package func text() -> String {
+        let snapshot = series.withLock { $0 }
+        var text = ""
+        for family in Family.allCases {
+            text += "# HELP \(family.rawValue) \(family.help)\n"
+            text += "# TYPE \(family.rawValue) \(family.isGauge ? "gauge" : "counter")\n"
+            let lines = snapshot.filter { $0.key.family == family }
+                .map { series, value in "\(family.rawValue)\(Self.labels(of: series)) \(value)\n" }
+            text += lines.sorted().joined()
+        }
+        return text
+    }
+
+    private static func labels(of series: Series) -> String {
+        guard !series.values.isEmpty else { return "" }
+        let pairs = zip(series.family.labels, series.values).map { "\($0)=\"\(escaped($1))\"" }
+        return "{" + pairs.joined(separator: ",") + "}"
+    }
+
+    /// Escapes as the text format wants it: backslash, quote and newline.
+    private static func escaped(_ value: String) -> String {
+        var result = ""
+        for character in value {
+            switch character {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            default: result.append(character)
+            }
+        }
+        return result
+    }
+}
