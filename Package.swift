@@ -67,7 +67,8 @@ let package = Package(
         .executableTarget(
             name: "tidepool",
             dependencies: [
-                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Curl", "LMDB",
+                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Curl",
+                "LMDB",
                 "Hashing", "Posix", "Locking", logging, argumentParser,
             ]
         ),
@@ -79,7 +80,10 @@ let package = Package(
             path: "Tests/Support"
         ),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
-        .testTarget(name: "MirrorCoreTests", dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]),
+        .testTarget(
+            name: "MirrorCoreTests",
+            dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

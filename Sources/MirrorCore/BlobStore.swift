@@ -1,15 +1,17 @@
 package import OCI
 
-/// Where content lives: files by digest, and spools for what is on its way. `DiskStore` implements it.
+/// Where content lives: files by digest, and spools for what is on its way.
 ///
-/// A name in the store is only ever a complete file whose content has that digest.
+/// `DiskStore` implements it. A name in the store is only ever a complete file whose content has that digest.
 package protocol BlobStore: Sendable {
     /// Opens stored content for reading, or returns `nil` when there is none.
     ///
     /// One `open` and one `fstat`: quick enough for an event loop.
     func open(_ digest: Digest, _ kind: ContentKind) -> (any StoredFile)?
 
-    /// Starts a spool for a blob with that digest. May block: not on an event loop.
+    /// Starts a spool for a blob with that digest.
+    ///
+    /// May block: not on an event loop.
     func spool(for digest: Digest) throws(StoreError) -> any Spool
 
     /// Stores verified bytes under their digest, durably: written, synced, renamed, the directory synced.
@@ -19,7 +21,9 @@ package protocol BlobStore: Sendable {
     func digest(of bytes: [UInt8], _ algorithm: Digest.Algorithm) -> Digest
 }
 
-/// An open file to send from. It stays readable for as long as the object lives, whatever happens to its name.
+/// An open file to send from.
+///
+/// It stays readable for as long as the object lives, whatever happens to its name.
 package protocol StoredFile: AnyObject, Sendable {
     /// The descriptor, open for reading; the object closes it when it goes.
     var descriptor: Int32 { get }
@@ -27,7 +31,9 @@ package protocol StoredFile: AnyObject, Sendable {
     var size: Int { get }
 }
 
-/// A blob that is not complete. It belongs to one flight.
+/// A blob that is not complete.
+///
+/// It belongs to one flight.
 ///
 ///     writing ──append…──▶ verified ──land──▶ landed
 ///        └────────┴── discard ──▶ discarded
@@ -35,16 +41,22 @@ package protocol Spool: AnyObject, Sendable {
     /// What followers read from, from the start; valid after landing too.
     var file: any StoredFile { get }
 
-    /// Hashes and writes the next bytes. Only ever one call at a time; may block on the disk.
+    /// Hashes and writes the next bytes.
+    ///
+    /// Only ever one call at a time; may block on the disk.
     func append(_ bytes: Span<UInt8>) throws(StoreError)
 
-    /// Whether everything appended has the digest that the spool was made for. Ends the writing.
+    /// Whether everything appended has the digest that the spool was made for.
+    ///
+    /// Ends the writing.
     func verify() -> Bool
 
     /// Makes a verified spool durable and visible under its digest, on a store thread.
     func land() async throws(StoreError)
 
-    /// Removes the spool. Open readers keep what they have.
+    /// Removes the spool.
+    ///
+    /// Open readers keep what they have.
     func discard()
 }
 

@@ -1,8 +1,8 @@
 package import OCI
 
-/// The record of what is stored and for whom it may be served. `LMDBIndex` implements it.
+/// The record of what is stored and for whom it may be served.
 ///
-/// Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
+/// `LMDBIndex` implements it. /// Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
 /// record that cannot be read is logged by the implementation and counts as absent. Writes are queued to one writer and
 /// committed in batches, in the order of the calls.
 package protocol CacheIndex: Sendable {
@@ -11,8 +11,9 @@ package protocol CacheIndex: Sendable {
     /// The proof that a repository has content with this digest, as this kind.
     func membership(of digest: Digest, as kind: ContentKind, in repository: Repository) -> Membership?
 
-    /// Calls `body` with a stored manifest: its size, and its bytes in place when they are in the index (small ones are;
-    /// larger ones are in the store only). Returns `nil` when the manifest is not stored.
+    /// Calls `body` with a stored manifest, or returns `nil` when it is not stored.
+    ///
+    /// It gets the size, and the bytes in place when they are in the index: small ones are, larger ones are in the store only.
     func withManifest<Result>(_ digest: Digest, _ body: (_ size: Int, _ bytes: Span<UInt8>?) -> Result) -> Result?
 
     /// The size of a stored blob.

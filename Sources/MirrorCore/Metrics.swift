@@ -66,7 +66,9 @@ package final class Metrics: Sendable {
 
     package init() {}
 
-    /// Adds to a counter or a gauge. `labels` are the values, in the family's order.
+    /// Adds to a counter or a gauge.
+    ///
+    /// `labels` are the values, in the family's order.
     package func add(_ amount: Int = 1, to family: Family, _ labels: String...) {
         series.withLock { $0[Series(family: family, values: labels), default: 0] += amount }
     }

@@ -1,16 +1,14 @@
 package import OCI
 
-/// What the registry edge asks of the core. ``PullThrough`` implements it; tests of the edge script it.
+/// What the registry edge asks of the core.
 ///
-/// The `cached…` methods answer from local state alone, on the event loop. When they return `nil` the edge calls the
+/// ``PullThrough`` implements it; tests of the edge script it. The `cached…` methods answer from local state alone, on the event loop. When they return `nil` the edge calls the
 /// asynchronous one of the same name.
 package protocol Registry: Sendable {
     /// Finds the upstream and repository that a request means (DESIGN 1.1).
     ///
-    /// - Parameters:
-    ///   - path: what stands where `<name>` does, as the client sent it.
-    ///   - prefix: the path before `/v2`, without slashes at its ends, or `nil`.
-    ///   - namespace: the `ns` query parameter.
+    /// `path` is what stands where `<name>` does, as the client sent it; `prefix` the path before `/v2`, without slashes
+    /// at its ends; `namespace` the `ns` query parameter.
     func resolve(path: String, prefix: String?, namespace: String?) throws(MirrorError) -> Repository
 
     /// Calls `body` with a manifest that may be served without asking upstream.
@@ -25,7 +23,7 @@ package protocol Registry: Sendable {
 
     /// Resolves, fetches and stores as needed.
     ///
-    /// - Parameter headOnly: the content is not wanted: nothing is fetched that costs quota.
+    /// With `headOnly` the content is not wanted, and nothing is fetched that costs quota.
     func manifest(
         _ reference: Reference,
         in repository: Repository,
@@ -58,7 +56,9 @@ package protocol Registry: Sendable {
     ) async throws(MirrorError) -> ReferrersDocument
 }
 
-/// How the cache came to its answer: the `Cache-Status` header and the `cache` label of the metrics.
+/// How the cache came to its answer.
+///
+/// The `Cache-Status` header and the `cache` label of the metrics are made of it.
 package enum CacheOutcome: Hashable, Sendable {
     case hit
     /// The upstream could not be asked, so what is held is served; why, and when it was last checked.
@@ -156,14 +156,18 @@ package protocol GrowingBlob: AnyObject, Sendable {
     func reader(of range: Range<Int>) -> any GrowingBlobReader
 }
 
-/// One client's way through a growing blob. Confined to one event loop.
+/// One client's way through a growing blob.
+///
+/// Confined to one event loop.
 package protocol GrowingBlobReader: AnyObject {
     /// What to do next.
     ///
     /// After ``ReadStep/wait`` the blob calls `wake` once, on any thread, when there is more; call `next` again then.
     func next(wake: @escaping @Sendable () -> Void) -> ReadStep
 
-    /// The client is gone. The fetch goes on without it. Later wakes may still come, and mean nothing.
+    /// The client is gone.
+    ///
+    /// The fetch goes on without it. Later wakes may still come, and mean nothing.
     func leave()
 }
 

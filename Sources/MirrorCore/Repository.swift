@@ -40,7 +40,9 @@ package enum ContentKind: UInt8, Hashable, Sendable, CaseIterable {
     case blob = 1
 }
 
-/// Who asks. Today anyone may; per-caller rules for private repositories come later, through here.
+/// Who asks.
+///
+/// Today anyone may; per-caller rules for private repositories come later, through here.
 package struct Caller: Hashable, Sendable {
     /// The client's address, for fair queues and the log.
     package var address: String

@@ -1,8 +1,8 @@
 package import OCI
 
-/// A registry that we mirror, as the core sees it. `UpstreamHTTP` implements it; tests script it.
+/// A registry that we mirror, as the core sees it.
 ///
-/// Tokens, redirects, retries of single requests and concurrency windows are the adapter's; what an answer means for the
+/// `UpstreamHTTP` implements it; tests script it. /// Tokens, redirects, retries of single requests and concurrency windows are the adapter's; what an answer means for the
 /// cache is the core's. All methods may be called from any task; cancelling the task ends the request.
 package protocol Upstream: Sendable {
     var name: UpstreamName { get }

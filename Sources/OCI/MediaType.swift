@@ -14,7 +14,8 @@ package enum MediaType {
     /// complete, in one order, and without q-values (gcr.io does not match those).
     package static let acceptedManifests = [
         dockerManifest, dockerManifestList, ociManifest, ociIndex, ociArtifact, "*/*",
-    ].joined(separator: ", ")
+    ]
+    .joined(separator: ", ")
 
     /// Whether a document of this type lists other manifests.
     package static func isIndex(_ mediaType: String) -> Bool {
