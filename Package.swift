@@ -80,6 +80,7 @@ let package = Package(
             path: "Tests/Support"
         ),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(
             name: "RegistryHTTPTests",
             dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioSSL]
