@@ -60,13 +60,14 @@ final class FileSender {
             send(.fileRegion(descriptor.region(window)))
         } else {
             exchange.flush()
-            exchange.server.files.read(
-                descriptor.region(window),
-                allocator: exchange.allocator,
-                on: exchange.eventLoop
-            )
-            .assumeIsolated()
-            .whenComplete { self.sendRead($0, of: window) }
+            exchange.server.files
+                .read(
+                    descriptor.region(window),
+                    allocator: exchange.allocator,
+                    on: exchange.eventLoop
+                )
+                .assumeIsolated()
+                .whenComplete { self.sendRead($0, of: window) }
         }
     }
 
@@ -80,13 +81,14 @@ final class FileSender {
     }
 
     private func send(_ data: IOData) {
-        exchange.send(data).assumeIsolated().whenComplete { result in
-            guard case .success = result else {
-                self.exchange.abort("send_failed")
-                return
+        exchange.send(data).assumeIsolated()
+            .whenComplete { result in
+                guard case .success = result else {
+                    self.exchange.abort("send_failed")
+                    return
+                }
+                // A write to a fast client ends before this returns; going on from here would deepen the stack by every window.
+                self.exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
             }
-            // A write to a fast client ends before this returns; going on from here would deepen the stack by every window.
-            self.exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
-        }
     }
 }
