@@ -58,7 +58,7 @@ enum CredentialHelper {
                 output: .string(limit: 64 << 10),
                 error: .discarded
             )
-            return (result.terminationStatus.isSuccess, result.standardOutput ?? "")
+            return (result.terminationStatus.isSuccess, result.standardOutput)
         } catch is CancellationError {
             throw Failure.timedOut
         } catch {

@@ -8,6 +8,12 @@ import MirrorCore
 final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     typealias Outcome = Result<Value, UpstreamError>
 
+    private enum Role {
+        case first
+        case follower
+        case cancelled
+    }
+
     private struct State {
         var waiters: [Key: [UInt64: CheckedContinuation<Outcome, Never>]] = [:]
         var nextID: UInt64 = 0
@@ -38,11 +44,6 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         _ continuation: CheckedContinuation<Outcome, Never>,
         _ operation: @escaping @Sendable () async throws(UpstreamError) -> Value
     ) {
-        enum Role {
-            case first
-            case follower
-            case cancelled
-        }
         let role = state.withLock { state -> Role in
             // Under the lock: a cancel sets the flag before it calls the handler, so it is seen here or finds the waiter.
             if Task.isCancelled { return .cancelled }
