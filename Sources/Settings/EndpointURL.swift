@@ -13,10 +13,10 @@ package struct EndpointURL: Hashable, Sendable {
     /// Empty, or with a leading and without a trailing slash.
     package let path: String
 
-    /// The endpoint of a registry that is served where its name says.
-    package init(registry name: String) {
-        scheme = .https
-        authority = name
+    /// Takes a host, with a port where it needs one, as it is.
+    package init(scheme: Scheme, authority: String) {
+        self.scheme = scheme
+        self.authority = authority
         path = ""
     }
 

@@ -16,6 +16,8 @@ final class Section {
     private var declared: [String] = []
 
     struct Entry {
+        /// Its place among the keys of the mapping.
+        var position: Int
         var line: Int?
         var value: Node
     }
@@ -25,12 +27,12 @@ final class Section {
         self.pattern = pattern
         self.line = line
         self.findings = findings
-        for (key, value) in mapping {
+        for (position, (key, value)) in mapping.enumerated() {
             guard let name = key.scalar?.string else {
                 findings.note("a key must be a plain text", line: key.mark?.line, path: path)
                 continue
             }
-            entries[name] = Entry(line: key.mark?.line, value: value)
+            entries[name] = Entry(position: position, line: key.mark?.line, value: value)
         }
         noteRepetitions()
     }
@@ -86,7 +88,7 @@ final class Section {
     /// Reads a mapping whose keys the operator chooses; an empty value counts as an empty mapping.
     func readSections(_ key: String, _ body: (String, Section) -> Void) {
         readSection(key) { names in
-            for (name, entry) in names.entries.sorted(by: { ($0.value.line ?? 0) < ($1.value.line ?? 0) }) {
+            for (name, entry) in names.inOrder {
                 names.declared.append(name)
                 guard let mapping = entry.value.isEmpty ? Node.Mapping([]) : entry.value.mapping else {
                     names.note(name, "must be a mapping of keys to values")
@@ -101,7 +103,7 @@ final class Section {
 
     /// Notes keys that nothing asked for.
     func finish() {
-        for (name, entry) in entries where !declared.contains(name) {
+        for (name, entry) in inOrder where !declared.contains(name) {
             let hint = name.nearest(among: declared).map { "; did you mean \"\($0)\"?" } ?? ""
             findings.note("unknown key \"\(name)\"\(hint)", line: entry.line, path: path)
         }
@@ -122,6 +124,8 @@ final class Section {
 
     /// The line of a key, or of the section when the key is not there.
     func line(of key: String) -> Int? { entries[key]?.line ?? line }
+
+    private var inOrder: [(key: String, value: Entry)] { entries.sorted { $0.value.position < $1.value.position } }
 
     private func child(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 

@@ -63,13 +63,17 @@ struct Substitution {
             }
             return value
         }
-        if let value, !value.isEmpty { return value }
         let argument = String(operation.dropFirst(2))
-        if operation.hasPrefix(":-") { return try expand(argument) }
-        if operation.hasPrefix(":?") {
+        switch operation.prefix(2) {
+        case ":-":
+            if let value, !value.isEmpty { return value }
+            return try expand(argument)
+        case ":?":
+            if let value, !value.isEmpty { return value }
             let message = try expand(argument)
             throw Refusal("needs the environment variable \(name): \(message.isEmpty ? "it is not set" : message)")
+        default:
+            throw Refusal("has ${\(name)…} with an unknown operator; :- and :? are known")
         }
-        throw Refusal("has ${\(name)…} with an unknown operator; :- and :? are known")
     }
 }

@@ -49,7 +49,7 @@ package struct UpstreamSettings: Hashable, Sendable {
 
     package init(name: String) {
         self.name = name
-        endpoint = EndpointURL(registry: name == Self.dockerHubName ? "registry-1.docker.io" : name)
+        endpoint = EndpointURL(scheme: .https, authority: name == Self.dockerHubName ? "registry-1.docker.io" : name)
     }
 
     /// The canonical form of a registry's name: Docker Hub has three names for one content.
