@@ -79,7 +79,9 @@ let package = Package(
             dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
             path: "Tests/Support"
         ),
+        .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
         .testTarget(
             name: "MirrorCoreTests",
             dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]
