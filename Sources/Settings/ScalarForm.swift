@@ -81,20 +81,18 @@ extension ScalarForm<String> {
         }
     }
 
-    /// A pattern for repositories: `*` within a component, `**` across components, `?` for one character.
+    /// A pattern for repositories: `*` within a component, `**` for any number of components, `?` for one character.
     static var glob: Self {
-        Self(refusal: "is not a pattern; write names with *, ** or ?, such as library/* or myorg/**") { text in
-            let valid = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-/*?".contains($0)) }
-            guard valid, !text.contains("***"), !text.contains("//") else { return nil }
-            return text.isEmpty || text.hasPrefix("/") || text.hasSuffix("/") ? nil : text
+        Self(refusal: "is not a pattern; write names with * or ?, such as library/* or myorg/**") { text in
+            let components = text.split(separator: "/", omittingEmptySubsequences: false)
+            return components.allSatisfy { $0 == "**" || $0.isGlobComponent } ? text : nil
         }
     }
 
     /// A pattern for tags: `*` for any characters, `?` for one.
     static var tagGlob: Self {
         Self(refusal: "is not a pattern for tags; write one such as v1.* or *-slim") { text in
-            let valid = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-*?".contains($0)) }
-            return valid ? text : nil
+            text.isGlobComponent ? text : nil
         }
     }
 
@@ -146,5 +144,13 @@ extension ScalarForm where Value: RawRepresentable & CaseIterable, Value.RawValu
             let hint = text.nearest(among: names).map { "; did you mean \($0)?" } ?? ""
             throw Refusal("is not one of \(names.joined(separator: ", "))\(hint)")
         }
+    }
+}
+
+extension StringProtocol {
+    /// Whether this is a pattern for one component of a name.
+    fileprivate var isGlobComponent: Bool {
+        !isEmpty && !contains("**")
+            && allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-*?".contains($0)) }
     }
 }

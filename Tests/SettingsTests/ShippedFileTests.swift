@@ -72,10 +72,10 @@ struct ShippedFileTests {
 
     @Test("a planned key that is set gets a warning, one at its default does not")
     func plannedWarning() throws {
-        let loaded = try load("cache: { min_free: 5% }\nwhen_exhausted: 429\nadmin: { address: same }")
+        let loaded = try load("cache: { min_free: 5% }\nserve_targets: [a.yaml]\nadmin: { address: same }")
         #expect(
             loaded.warnings.map(\.description) == [
-                "tidepool.yaml:2: when_exhausted: has no effect in this release; it comes with the quota ledger"
+                "tidepool.yaml:2: serve_targets: has no effect in this release; it comes with prewarming"
             ]
         )
     }

@@ -140,6 +140,7 @@ struct UpstreamSettingsTests {
         "patterns are names with wildcards",
         arguments: [
             ("library/*", true), ("myorg/**", true), ("a-?.b_c", true), ("**", true), ("a/***", false),
+            ("a/b**", false),
             ("/a", false), ("a/", false), ("a//b", false), ("a:b", false), ("", false), ("[ab]", false),
         ]
     )
