@@ -79,6 +79,7 @@ let package = Package(
             dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
             path: "Tests/Support"
         ),
+        .testTarget(name: "CommandTests", dependencies: ["tidepool", "Settings", argumentParser]),
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),

@@ -87,17 +87,18 @@ final class Section {
 
     /// Reads a mapping whose keys the operator chooses; an empty value counts as an empty mapping.
     func readSections(_ key: String, _ body: (String, Section) -> Void) {
-        readSection(key) { names in
-            for (name, entry) in names.inOrder {
-                names.declared.append(name)
-                guard let mapping = entry.value.isEmpty ? Node.Mapping([]) : entry.value.mapping else {
-                    names.note(name, "must be a mapping of keys to values")
-                    continue
-                }
-                names.read(mapping, line: entry.line, path: names.child(name), pattern: "\(names.pattern).*") {
-                    body(name, $0)
-                }
+        guard let entry = entry(key) else { return }
+        guard let mapping = entry.value.mapping else {
+            return note(key, "must be a mapping of keys to values")
+        }
+        let pattern = childPattern(key)
+        let names = Section(mapping, path: child(key), pattern: pattern, line: entry.line, findings: findings)
+        for (name, entry) in names.inOrder {
+            guard let mapping = entry.value.isEmpty ? Node.Mapping([]) : entry.value.mapping else {
+                names.note(name, "must be a mapping of keys to values")
+                continue
             }
+            read(mapping, line: entry.line, path: names.child(name), pattern: "\(pattern).*") { body(name, $0) }
         }
     }
 

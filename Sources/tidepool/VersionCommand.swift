@@ -22,7 +22,7 @@ struct VersionCommand: ParsableCommand {
             tidepool \(Release.version)
             libcurl \(curl.number) (\(curl.tls))
             \(CryptoVersion.text)
-            LMDB \(LMDBVersion.text)
+            \(LMDBVersion.text)
             """
         )
     }
