@@ -14,7 +14,7 @@ RUN swift build --configuration release --product tidepool --static-swift-stdlib
 
 FROM debian:bookworm-slim
 RUN apt-get update -qq \
- && apt-get install -y -qq --no-install-recommends ca-certificates libcurl4 liblmdb0 libssl3 tzdata \
+ && apt-get install -y -qq --no-install-recommends ca-certificates libcurl4 liblmdb0 libssl3 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /var/lib/tidepool --shell /usr/sbin/nologin tidepool \
  && install -d -o tidepool -g tidepool -m 0750 /var/lib/tidepool

@@ -29,7 +29,7 @@ struct CheckConfigCommand: ParsableCommand {
                 FileManager.default.isReadableFile(atPath: $0)
             }
             return loaded
-        } catch let error as SettingsError {
+        } catch {
             Console.problem("\(error)")
             throw ExitCode.configurationError
         }

@@ -13,17 +13,21 @@ struct HealthCommand: AsyncParsableCommand {
     var url = ClientSnippet.Mirror.local
 
     func run() async throws {
+        if let problem = await problem() {
+            Console.problem("\(url) is not ready: \(problem)")
+            throw ExitCode.partlyFailed
+        }
+    }
+
+    /// Why the mirror is not ready, if it is not.
+    private func problem() async -> String? {
         let loop = TransferLoop(name: "health")
         defer { loop.shutDown() }
-        do throws(TransferError) {
+        do {
             let status = try await loop.send(request, to: DiscardingSink()).status
-            guard status == 200 else {
-                Console.problem("\(url) is not ready: it answered \(status)")
-                throw ExitCode.partlyFailed
-            }
+            return status == 200 ? nil : "it answered \(status)"
         } catch {
-            Console.problem("\(url) is not ready: \(error.message)")
-            throw ExitCode.partlyFailed
+            return error.message
         }
     }
 
