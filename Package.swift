@@ -84,7 +84,10 @@ let package = Package(
             dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
             path: "Tests/Support"
         ),
+        .testTarget(name: "CommandTests", dependencies: ["tidepool", "Settings", argumentParser]),
+        .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .target(name: "HTTPTesting", dependencies: ["Locking", "Posix"], path: "Tests/HTTPTesting"),
         .testTarget(name: "CurlTests", dependencies: ["Curl", "HTTPTesting", "Locking"]),
