@@ -96,6 +96,10 @@ let package = Package(
             dependencies: ["UpstreamHTTP", "HTTPTesting", "MirrorCore", "OCI", "Curl", "Locking", logging]
         ),
         .testTarget(
+            name: "RegistryHTTPTests",
+            dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioSSL]
+        ),
+        .testTarget(
             name: "MirrorCoreTests",
             dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]
         ),
