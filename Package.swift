@@ -76,8 +76,9 @@ let package = Package(
         // Tests.
         .target(
             name: "MirrorTesting",
-            dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
-            path: "Tests/Support"
+            dependencies: ["MirrorCore", "OCI", "Locking", "Posix", "Hashing", "CCrypto", nioCore, nioPosix, nioHTTP1],
+            path: "Tests/Support",
+            exclude: ["README.md"]
         ),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(
