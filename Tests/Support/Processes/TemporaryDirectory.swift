@@ -35,9 +35,11 @@ package final class TemporaryDirectory: Sendable {
     }
 
     /// A file's text; empty when there is none.
-    package func read(_ name: String) -> String {
-        let data = try? Data(contentsOf: URL(filePath: path(name)))
-        return String(decoding: data ?? Data(), as: UTF8.self)
+    package func read(_ name: String) -> String { String(decoding: bytes(name), as: UTF8.self) }
+
+    /// A file's bytes; none when there is no file.
+    package func bytes(_ name: String) -> [UInt8] {
+        (try? Data(contentsOf: URL(filePath: path(name)))).map(Array.init) ?? []
     }
 
     /// Every file below it, as paths relative to it.
