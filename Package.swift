@@ -81,6 +81,7 @@ let package = Package(
             exclude: ["README.md"]
         ),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(
             name: "MirrorCoreTests",
             dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]

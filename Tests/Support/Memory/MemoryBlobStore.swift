@@ -1,0 +1,103 @@
+import Hashing
+import Locking
+import MirrorCore
+import OCI
+
+/// A `BlobStore` whose names are in a dictionary, for tests of what stands above it.
+///
+/// The bytes are in unlinked temporary files, because readers want descriptors.
+package final class MemoryBlobStore: BlobStore {
+    struct Name: Hashable {
+        var digest: Digest
+        var kind: ContentKind
+    }
+
+    struct State {
+        var files: [Name: MemoryFile] = [:]
+        var openSpools = 0
+        var spoolsMade = 0
+        var spoolFailure: StoreError?
+        var appendLimit = Int.max
+        var appendFailure = StoreError.full
+        var landFailure: StoreError?
+        var storeFailure: StoreError?
+    }
+
+    let state = Locked(State())
+
+    package init() {}
+
+    /// How many spools are neither landed nor discarded: none, when all flights have ended.
+    package var openSpools: Int { state.withLock { $0.openSpools } }
+
+    /// How many spools were ever made.
+    package var spoolsMade: Int { state.withLock { $0.spoolsMade } }
+
+    /// From now on no spool can be made; `nil` ends it.
+    package func failSpools(with error: StoreError?) {
+        state.withLock { $0.spoolFailure = error }
+    }
+
+    /// From now on a spool takes `count` bytes and then fails.
+    package func failAppends(after count: Int, with error: StoreError = .full) {
+        state.withLock {
+            $0.appendLimit = count
+            $0.appendFailure = error
+        }
+    }
+
+    /// From now on landing fails; `nil` ends it.
+    package func failLanding(with error: StoreError?) {
+        state.withLock { $0.landFailure = error }
+    }
+
+    /// From now on `store` fails; `nil` ends it.
+    package func failStoring(with error: StoreError?) {
+        state.withLock { $0.storeFailure = error }
+    }
+
+    /// Takes content away, as eviction, damage or a careless administrator would.
+    package func remove(_ digest: Digest, _ kind: ContentKind) {
+        state.withLock { _ = $0.files.removeValue(forKey: Name(digest: digest, kind: kind)) }
+    }
+
+    /// What is stored under a name.
+    package func bytes(of digest: Digest, _ kind: ContentKind) -> [UInt8]? {
+        state.withLock { $0.files[Name(digest: digest, kind: kind)] }?.bytes
+    }
+
+    package func open(_ digest: Digest, _ kind: ContentKind) -> (any StoredFile)? {
+        state.withLock { $0.files[Name(digest: digest, kind: kind)] }
+    }
+
+    package func spool(for digest: Digest) throws(StoreError) -> any Spool {
+        let failure = state.withLock { state -> StoreError? in
+            guard state.spoolFailure == nil else { return state.spoolFailure }
+            state.openSpools += 1
+            state.spoolsMade += 1
+            return nil
+        }
+        if let failure { throw failure }
+        return MemorySpool(for: digest, in: self)
+    }
+
+    package func store(_ bytes: [UInt8], as digest: Digest, _ kind: ContentKind) async throws(StoreError) {
+        if let failure = state.withLock({ $0.storeFailure }) { throw failure }
+        let file = MemoryFile()
+        file.append(bytes.span)
+        state.withLock { $0.files[Name(digest: digest, kind: kind)] = file }
+    }
+
+    package func digest(of bytes: [UInt8], _ algorithm: Digest.Algorithm) -> Digest {
+        Digest(algorithm: algorithm, bytes: ContentHasher.hash(bytes.span, HashAlgorithm(algorithm)).span)!
+    }
+}
+
+extension HashAlgorithm {
+    package init(_ algorithm: Digest.Algorithm) {
+        switch algorithm {
+        case .sha256: self = .sha256
+        case .sha512: self = .sha512
+        }
+    }
+}
