@@ -76,12 +76,16 @@ let package = Package(
         // Tests.
         .target(
             name: "MirrorTesting",
-            dependencies: ["MirrorCore", "OCI", "Locking", "Posix", "Hashing", "CCrypto", nioCore, nioPosix, nioHTTP1],
+            dependencies: ["MirrorCore", "OCI", "Locking", "Posix", "Hashing", nioCore, nioPosix, nioHTTP1],
             path: "Tests/Support",
             exclude: ["README.md"]
         ),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["MirrorTesting", "OCI", "tidepool", nioCore, nioHTTP1],
+        ),
         .testTarget(
             name: "MirrorCoreTests",
             dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]

@@ -24,7 +24,8 @@ extension EndToEnd {
             try await Stage.run { stage in
                 let image = stage.hub.publish(.multiPlatform(seed: 11), as: "library/multi", tags: ["1"])
                 let copy = try TemporaryDirectory("copy")
-                let result = try await Skopeo(mirror: stage.mirror.authority).copy("library/multi:1", all: true, to: copy)
+                let result = try await Skopeo(mirror: stage.mirror.authority)
+                    .copy("library/multi:1", all: true, to: copy)
                 try #require(result.succeeded, "\(result)")
                 #expect(copy.read("manifest.json") == String(decoding: image.manifest.content.bytes, as: UTF8.self))
                 for blob in image.blobs {

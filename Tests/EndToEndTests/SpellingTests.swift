@@ -55,7 +55,10 @@ extension EndToEnd {
             }
         }
 
-        @Test("an upstream that is not configured is refused", arguments: ["quay.io", "127.0.0.1:22", "169.254.169.254"])
+        @Test(
+            "an upstream that is not configured is refused",
+            arguments: ["quay.io", "127.0.0.1:22", "169.254.169.254"]
+        )
         func unknownUpstream(namespace: String) async throws {
             try await Stage.run { stage in
                 let response = try await stage.client.get("/v2/org/app/manifests/1?ns=\(namespace)")

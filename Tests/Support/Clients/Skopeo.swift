@@ -23,6 +23,14 @@ package struct Skopeo: Sendable {
         return try await Command.run(command)
     }
 
+    /// Copies an image from a plain registry that is named with its host and port.
+    package func copyDirectly(_ image: String, to destination: TemporaryDirectory) async throws -> CommandResult {
+        try await Command.run([
+            ClientTool.skopeo.path, "--policy", configuration.policy, "copy", "--all", "--src-tls-verify=false",
+            "--authfile", configuration.directory.path("auth.json"), "docker://\(image)", "dir:\(destination.path)",
+        ])
+    }
+
     /// Pushes what ``copy(_:all:to:)`` left in a directory to a plain registry.
     package func push(_ source: TemporaryDirectory, to image: String) async throws -> CommandResult {
         try await Command.run([

@@ -1,4 +1,4 @@
-import CCrypto
+import Hashing
 import NIOCore
 import OCI
 
@@ -58,18 +58,14 @@ package struct Content: Sendable {
     }
 
     private static func sha256(of block: ByteBuffer, repeatedTo count: Int) -> Digest {
-        let context = EVP_MD_CTX_new()
-        defer { EVP_MD_CTX_free(context) }
-        EVP_DigestInit_ex(context, EVP_sha256(), nil)
-        block.withUnsafeReadableBytes { bytes in
-            var left = count
-            while left > 0 {
-                EVP_DigestUpdate(context, bytes.baseAddress, min(left, bytes.count))
-                left -= bytes.count
-            }
+        let bytes = Array(block.readableBytesView)
+        var hasher = ContentHasher(.sha256)
+        var left = count
+        while left > 0 {
+            hasher.update(bytes.span.extracting(first: left))
+            left -= bytes.count
         }
-        var hash = [UInt8](repeating: 0, count: Digest.Algorithm.sha256.byteCount)
-        EVP_DigestFinal_ex(context, &hash, nil)
+        let hash = hasher.finalize()
         guard let digest = Digest(algorithm: .sha256, bytes: hash.span) else { fatalError("not a SHA-256") }
         return digest
     }
