@@ -81,8 +81,9 @@ let package = Package(
         // Tests.
         .target(
             name: "MirrorTesting",
-            dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
-            path: "Tests/Support"
+            dependencies: ["MirrorCore", "OCI", "Locking", "Posix", "Hashing", nioCore, nioPosix, nioHTTP1],
+            path: "Tests/Support",
+            exclude: ["README.md"]
         ),
         .testTarget(name: "CommandTests", dependencies: ["tidepool", "Settings", argumentParser]),
         .testTarget(name: "ImportGraphTests"),
@@ -98,6 +99,10 @@ let package = Package(
         .testTarget(
             name: "RegistryHTTPTests",
             dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioSSL]
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["MirrorTesting", "OCI", "tidepool", nioCore, nioHTTP1],
         ),
         .testTarget(
             name: "MirrorCoreTests",
