@@ -15,8 +15,8 @@ struct DigestTests {
         let bytes = (0..<32).map { UInt8($0) }
         let digest = Digest(algorithm: .sha256, bytes: bytes.span)
         #expect(digest?.hex == "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f")
-        let tooShort = Digest(algorithm: .sha512, bytes: bytes.span)
-        #expect(tooShort == nil)
+        let wrong = Digest(algorithm: .sha512, bytes: bytes.span)
+        #expect(wrong == nil)
     }
 
     @Test(
