@@ -52,7 +52,7 @@ extension UpstreamOptions {
         trustedRealms = settings.trustedRealms
         caFile = settings.caFile
         isInsecure = settings.insecure
-        proxy = settings.proxy.map { "\($0)" } ?? ""
+        proxy = settings.proxy?.url.reveal() ?? ""
     }
 }
 
