@@ -83,9 +83,10 @@ final class ConnectionGuard: ChannelInboundHandler {
     private func scheduleCheck(_ context: ChannelHandlerContext) {
         let shortest = min(limits.headTimeout, limits.idleTimeout, limits.sendStall)
         let interval = TimeAmount(shortest / 4)
-        timer = context.eventLoop.assumeIsolated().scheduleTask(in: interval) {
-            self.check(context)
-        }
+        timer = context.eventLoop.assumeIsolated()
+            .scheduleTask(in: interval) {
+                self.check(context)
+            }
     }
 
     private func check(_ context: ChannelHandlerContext) {

@@ -1,6 +1,6 @@
-import FoundationEssentials
 import Locking
 import MirrorCore
+import Posix
 
 /// The `Date` header's value, formatted once a second.
 final class DateHeader: Sendable {
@@ -12,7 +12,7 @@ final class DateHeader: Sendable {
     private let cached = Locked(Cached(second: -1, text: ""))
 
     var now: String {
-        let second = Int64(Date().timeIntervalSince1970)
+        let second = WallClock.milliseconds / 1000
         return cached.withLock { cached in
             if cached.second != second { cached = Cached(second: second, text: Self.text(second: second)) }
             return cached.text

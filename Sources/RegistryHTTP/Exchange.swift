@@ -86,10 +86,11 @@ final class Exchange {
         let promise = eventLoop.makePromise(of: Void.self)
         context.writeAndFlush(RequestHandler.wrapOutboundOut(.body(data)), promise: promise)
         let count = data.readableBytes
-        promise.futureResult.assumeIsolated().whenSuccess {
-            self.record.sentBytes += count
-            self.connection.responseProgressed()
-        }
+        promise.futureResult.assumeIsolated()
+            .whenSuccess {
+                self.record.sentBytes += count
+                self.connection.responseProgressed()
+            }
         return promise.futureResult
     }
 
@@ -106,10 +107,11 @@ final class Exchange {
         let closes = mustClose || !request.isKeepAlive
         connection.responseWillEnd(self, closes: closes)
         let promise = eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated().whenComplete { _ in
-            self.note()
-            if closes { self.connection.close(self.context) }
-        }
+        promise.futureResult.assumeIsolated()
+            .whenComplete { _ in
+                self.note()
+                if closes { self.connection.close(self.context) }
+            }
         context.writeAndFlush(RequestHandler.wrapOutboundOut(.end(nil)), promise: promise)
     }
 
@@ -177,9 +179,10 @@ extension Exchange {
         _ work: @escaping @Sendable () async throws(MirrorError) -> Value,
         then finish: @escaping (Value) -> Void
     ) {
-        let deadline = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(server.options.answerWithin)) {
-            if self.isWaiting { ErrorResponder.respond(.tooSlow, to: self) }
-        }
+        let deadline = eventLoop.assumeIsolated()
+            .scheduleTask(in: TimeAmount(server.options.answerWithin)) {
+                if self.isWaiting { ErrorResponder.respond(.tooSlow, to: self) }
+            }
         let loopBound = NIOLoopBound(
             { (result: Result<Value, MirrorError>) in
                 deadline.cancel()

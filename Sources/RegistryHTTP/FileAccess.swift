@@ -1,8 +1,11 @@
 import MirrorCore
 import NIOCore
 import NIOPosix
+import Posix
 
 /// Reads files on a pool of threads, so that a slow disk never holds up an event loop.
+///
+/// Takes `StoredFile`s and not descriptors, so that none is closed while a thread reads from it.
 struct FileAccess: Sendable {
     private let pool: NIOThreadPool
     private let reads: NonBlockingFileIO
@@ -10,6 +13,20 @@ struct FileAccess: Sendable {
     init(pool: NIOThreadPool) {
         self.pool = pool
         reads = NonBlockingFileIO(threadPool: pool)
+    }
+
+    /// Brings part of a file into the page cache, so that `sendfile` will not wait for the disk.
+    ///
+    /// - Returns: `nil` when it is there already. Failing to read is left to the sending, which fails for the same reason.
+    func readAhead(
+        _ range: Range<Int>,
+        of file: any StoredFile,
+        on eventLoop: any EventLoop
+    ) -> EventLoopFuture<Void>? {
+        guard !PageCache.holds(file.descriptor, offset: range.lowerBound, count: range.count) else { return nil }
+        return pool.runIfActive(eventLoop: eventLoop) {
+            try PageCache.readAhead(file.descriptor, offset: range.lowerBound, count: range.count)
+        }
     }
 
     /// Reads part of a file into memory: for what cannot be sent straight from the file.
@@ -28,7 +45,7 @@ struct FileAccess: Sendable {
 /// write that uses ``handle`` is done.
 final class LentDescriptor {
     let handle: NIOFileHandle
-    private let file: any StoredFile
+    let file: any StoredFile
 
     init(_ file: any StoredFile) {
         self.file = file

@@ -56,18 +56,27 @@ final class FileSender {
     }
 
     private func send(_ window: Range<Int>) {
-        if exchange.sendsFileRegions {
-            send(.fileRegion(descriptor.region(window)))
-        } else {
-            exchange.flush()
-            exchange.server.files.read(
-                descriptor.region(window),
-                allocator: exchange.allocator,
-                on: exchange.eventLoop
-            )
+        guard exchange.sendsFileRegions else {
+            read(window)
+            return
+        }
+        let region = IOData.fileRegion(descriptor.region(window))
+        let files = exchange.server.files
+        guard let readAhead = files.readAhead(window, of: descriptor.file, on: exchange.eventLoop) else {
+            send(region)
+            return
+        }
+        // What was written before goes out in the meantime.
+        exchange.flush()
+        readAhead.assumeIsolated().whenComplete { _ in self.send(region) }
+    }
+
+    private func read(_ window: Range<Int>) {
+        exchange.flush()
+        let region = descriptor.region(window)
+        exchange.server.files.read(region, allocator: exchange.allocator, on: exchange.eventLoop)
             .assumeIsolated()
             .whenComplete { self.sendRead($0, of: window) }
-        }
     }
 
     private func sendRead(_ result: Result<ByteBuffer, any Error>, of window: Range<Int>) {
@@ -80,13 +89,14 @@ final class FileSender {
     }
 
     private func send(_ data: IOData) {
-        exchange.send(data).assumeIsolated().whenComplete { result in
-            guard case .success = result else {
-                self.exchange.abort("send_failed")
-                return
+        exchange.send(data).assumeIsolated()
+            .whenComplete { result in
+                guard case .success = result else {
+                    self.exchange.abort("send_failed")
+                    return
+                }
+                // A write to a fast client ends before this returns; going on from here would deepen the stack by every window.
+                self.exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
             }
-            // A write to a fast client ends before this returns; going on from here would deepen the stack by every window.
-            self.exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
-        }
     }
 }

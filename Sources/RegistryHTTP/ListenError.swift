@@ -14,7 +14,8 @@ package enum ListenError: Error, Hashable, Sendable {
 
     init(_ error: any Error, address: String) {
         guard let error = error as? IOError else {
-            self = error is SocketAddressError ? .invalidAddress(address) : .failed(address: address, reason: "\(error)")
+            let isUnresolved = error is SocketAddressError
+            self = isUnresolved ? .invalidAddress(address) : .failed(address: address, reason: "\(error)")
             return
         }
         switch error.errnoCode {

@@ -11,6 +11,10 @@ enum ManifestResponder {
         case bytes(ByteBuffer)
         case file(any StoredFile)
         case absent
+
+        var isPresent: Bool {
+            if case .absent = self { false } else { true }
+        }
     }
 
     static func answer(_ exchange: Exchange, _ reference: Reference, in repository: Repository) {
@@ -18,11 +22,8 @@ enum ManifestResponder {
         let caller = exchange.caller
         let isHead = exchange.isHead
         if let (head, content) = cached(exchange, reference, in: repository) {
-            if isHead || exchange.request.headers.nameAsHeld(head.digest) {
-                send(head, .absent, reference, to: exchange)
-                return
-            }
-            if case .absent = content {} else {
+            let needsContent = !isHead && !exchange.request.headers.nameAsHeld(head.digest)
+            if !needsContent || content.isPresent {
                 send(head, content, reference, to: exchange)
                 return
             }

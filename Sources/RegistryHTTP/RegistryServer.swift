@@ -60,8 +60,10 @@ package final class RegistryServer: Sendable {
     }
 
     /// Stops accepting, lets responses in progress end for at most so long, and closes everything.
+    ///
+    /// Only the first call does.
     package func drain(within limit: Duration) async {
-        context.lifecycle.drain()
+        guard context.lifecycle.drain() else { return }
         await closeListeners()
         let eventLoop = group.next()
         let isEmpty = context.connections.quiesce(on: eventLoop)
@@ -105,9 +107,10 @@ package final class RegistryServer: Sendable {
             throw .certificate(address: listener.address, reason: "\(error)")
         }
         let interval = TimeAmount.seconds(30)
-        let task = group.next().scheduleRepeatedTask(initialDelay: interval, delay: interval) { [pool, context] _ in
-            pool.submit { _ in certificates.reload(logger: context.logger) }
-        }
+        let task = group.next()
+            .scheduleRepeatedTask(initialDelay: interval, delay: interval) { [pool, context] _ in
+                pool.submit { _ in certificates.reload(logger: context.logger) }
+            }
         bound.withLock { $0.reloads.append(task) }
         return certificates
     }

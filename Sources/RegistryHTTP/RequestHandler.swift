@@ -72,9 +72,10 @@ final class RequestHandler: ChannelInboundHandler {
     /// is closed first, and the rest when the client has had a moment to read.
     func close(_ context: ChannelHandlerContext) {
         context.close(mode: .output, promise: nil)
-        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) {
-            context.close(promise: nil)
-        }
+        context.eventLoop.assumeIsolated()
+            .scheduleTask(in: .seconds(1)) {
+                context.close(promise: nil)
+            }
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {

@@ -44,9 +44,10 @@ extension HTTPHeaders {
     func nameAsHeld(_ digest: Digest) -> Bool {
         guard contains(name: "if-none-match") else { return false }
         let text = digest.description
-        return self[canonicalForm: "if-none-match"].contains { tag in
-            tag == "*" || tag == text || tag == "\"\(text)\"" || tag == "W/\"\(text)\""
-        }
+        return self[canonicalForm: "if-none-match"]
+            .contains { tag in
+                tag == "*" || tag == text || tag == "\"\(text)\"" || tag == "W/\"\(text)\""
+            }
     }
 
     /// The part of a body that is asked for; a range for another version of it (`If-Range`) asks for all of it.

@@ -66,9 +66,10 @@ enum Router {
         guard exchange.request.headers.contains(name: "via") else { return false }
         let mark = "tidepool-\(exchange.server.options.instanceID)"
         // Each element is a protocol version, a name, and perhaps a comment (RFC 9110, 7.6.3).
-        return exchange.request.headers[canonicalForm: "via"].contains { element in
-            element.split(separator: " ").contains { $0 == mark }
-        }
+        return exchange.request.headers[canonicalForm: "via"]
+            .contains { element in
+                element.split(separator: " ").contains { $0 == mark }
+            }
     }
 }
 

@@ -32,7 +32,11 @@ final class Lifecycle: Sendable {
         current.withLock { if $0 != .draining { $0 = isReady ? .ready : .starting } }
     }
 
-    func drain() {
-        current.withLock { $0 = .draining }
+    /// Returns whether this was the first call.
+    func drain() -> Bool {
+        current.withLock { phase in
+            defer { phase = .draining }
+            return phase != .draining
+        }
     }
 }

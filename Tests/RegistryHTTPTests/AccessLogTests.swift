@@ -1,3 +1,4 @@
+import Locking
 import MirrorCore
 import OCI
 import Testing

@@ -1,3 +1,4 @@
+import Locking
 import MirrorCore
 import OCI
 import Testing
@@ -10,9 +11,11 @@ private let etag = "\"\(digest)\""
 
 private func noise(_ count: Int) -> [UInt8] {
     var generator = SystemRandomNumberGenerator()
-    return (0..<(count + 7) / 8).flatMap { _ in
-        withUnsafeBytes(of: generator.next()) { Array($0) }
-    }.prefix(count).map { $0 }
+    return (0..<(count + 7) / 8)
+        .flatMap { _ in
+            withUnsafeBytes(of: generator.next()) { Array($0) }
+        }
+        .prefix(count).map { $0 }
 }
 
 @Suite("Blobs from the store", .timeLimit(.minutes(1)))

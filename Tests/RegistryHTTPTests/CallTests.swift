@@ -1,3 +1,4 @@
+import Locking
 import MirrorCore
 import OCI
 import Testing
@@ -202,8 +203,10 @@ struct CallTests {
             let get = try await live.request(target, headers: id)
             let head = try await live.request(target, method: "HEAD", headers: id)
             #expect(head.status == get.status)
-            #expect(head.headers.filter { $0.name != "date" }.map(\.value)
-                == get.headers.filter { $0.name != "date" }.map(\.value))
+            #expect(
+                head.headers.filter { $0.name != "date" }.map(\.value)
+                    == get.headers.filter { $0.name != "date" }.map(\.value)
+            )
         }
     }
 
@@ -245,7 +248,9 @@ struct CallTests {
 
     @Test("with when_exhausted 429, a limit is told as what it is")
     func exhausted() async throws {
-        try await withServer { $0.whenExhausted = .tooManyRequests } body: { live in
+        try await withServer {
+            $0.whenExhausted = .tooManyRequests
+        } body: { live in
             try script(live.registry)
             let response = try await live.request("/v2/nginx/manifests/limited")
             #expect(response.status == 429)
@@ -255,7 +260,9 @@ struct CallTests {
 
     @Test("a core that does not answer is answered for")
     func safetyNet() async throws {
-        try await withServer { $0.answerWithin = .milliseconds(50) } body: { live in
+        try await withServer {
+            $0.answerWithin = .milliseconds(50)
+        } body: { live in
             let gate = Gate()
             live.registry.script.withLock { $0.gate = gate }
             let response = try await live.request("/v2/nginx/manifests/latest")

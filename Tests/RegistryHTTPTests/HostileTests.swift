@@ -1,4 +1,6 @@
 import Foundation
+import Locking
+import MirrorCore
 import OCI
 import Testing
 
@@ -57,7 +59,7 @@ struct HostileTests {
 
     @Test("a head above its bound is 431, whether it ends or not")
     func largeHead() async throws {
-        try await withServer { live in
+        try await withServer { live async throws in
             let ending = try await RawClient(live.address)
             let large = String(repeating: "x", count: 33 << 10)
             try await ending.send("GET / HTTP/1.1\r\nHost: m\r\nX: \(large)\r\n\r\n")
@@ -73,7 +75,7 @@ struct HostileTests {
 
     @Test("more than a hundred headers are 431")
     func manyHeaders() async throws {
-        try await withServer { live in
+        try await withServer { live async throws in
             let headers = (0..<101).map { "X-\($0): y" }
             #expect(try await live.request("/v2/", headers: headers).status == 431)
             #expect(try await live.request("/v2/", headers: Array(headers.prefix(90))).status == 200)
@@ -82,7 +84,7 @@ struct HostileTests {
 
     @Test("a URI above its bound is 414")
     func longURI() async throws {
-        try await withServer { live in
+        try await withServer { live async throws in
             let name = String(repeating: "a", count: 8 << 10)
             #expect(try await live.request("/v2/\(name)/manifests/latest").status == 414)
         }
@@ -99,7 +101,9 @@ struct HostileTests {
 
     @Test("a client that does not finish its head is closed when its time is up")
     func slowHead() async throws {
-        try await withServer { $0.limits.headTimeout = .milliseconds(100) } body: { live in
+        try await withServer {
+            $0.limits.headTimeout = .milliseconds(100)
+        } body: { live in
             let silent = try await RawClient(live.address)
             let slow = try await RawClient(live.address)
             try await slow.send("GET /v2/ HTTP/1.1\r\nHo")
@@ -110,7 +114,9 @@ struct HostileTests {
 
     @Test("an idle connection is closed when its time is up, and not before it was used")
     func idle() async throws {
-        try await withServer { $0.limits.idleTimeout = .milliseconds(100) } body: { live in
+        try await withServer {
+            $0.limits.idleTimeout = .milliseconds(100)
+        } body: { live in
             let client = try await RawClient(live.address)
             try await client.send("GET /v2/ HTTP/1.1\r\nHost: m\r\n\r\n")
             #expect(try await client.response().status == 200)
@@ -120,7 +126,9 @@ struct HostileTests {
 
     @Test("a client that takes no bytes is closed, one that waits for us is not")
     func stalled() async throws {
-        try await withServer { $0.limits.sendStall = .milliseconds(200) } body: { live in
+        try await withServer {
+            $0.limits.sendStall = .milliseconds(200)
+        } body: { live in
             let digest = Digest(repeating: 1)
             let waiting = try FakeGrowingBlob(length: 3)
             let file = try TemporaryFile([UInt8](repeating: 7, count: 64 << 20))
@@ -189,7 +197,9 @@ struct HostileTests {
 
     @Test("a connection above the limit is closed at once, and the others are served")
     func connectionLimit() async throws {
-        try await withServer { $0.limits.connections = 2 } body: { live in
+        try await withServer {
+            $0.limits.connections = 2
+        } body: { live in
             let first = try await RawClient(live.address)
             let second = try await RawClient(live.address)
             for client in [first, second] {

@@ -1,3 +1,4 @@
+import Locking
 import MirrorCore
 import OCI
 import Testing
@@ -24,7 +25,7 @@ struct LifecycleTests {
 
     @Test("readiness follows the switch")
     func readiness() async throws {
-        try await withServer { live in
+        try await withServer { live async throws in
             live.server.isReady = false
             #expect(try await live.request("/readyz").status == 503)
             #expect(try await live.request("/healthz").status == 200)

@@ -110,7 +110,8 @@ final class FakeRegistry: Registry {
     }
 
     private func pass() async {
-        await script.withLock { $0.gate }?.pass()
+        let gate = script.withLock { $0.gate }
+        await gate?.pass()
     }
 }
 
@@ -126,7 +127,7 @@ final class Gate: Sendable {
     private let state = Locked(State())
 
     func pass() async {
-        await withCheckedContinuation { continuation in
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let (ready, arrivals) = state.withLock { state in
                 state.arrived += 1
                 defer { state.arrivals = [] }
@@ -149,7 +150,7 @@ final class Gate: Sendable {
 
     /// Waits until a task has come to the gate.
     func arrival() async {
-        await withCheckedContinuation { continuation in
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let isThere = state.withLock { state in
                 if state.arrived == 0 { state.arrivals.append(continuation) }
                 return state.arrived > 0

@@ -47,9 +47,10 @@ final class RawClient: Sendable {
         try await blocking { [descriptor] in
             var sent = 0
             while sent < bytes.count {
-                let count = bytes[sent...].withUnsafeBytes {
-                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
-                }
+                let count = bytes[sent...]
+                    .withUnsafeBytes {
+                        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                    }
                 guard count > 0 else { throw Closed() }
                 sent += count
             }
@@ -169,7 +170,6 @@ func blocking<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) a
         _ = DedicatedThread(name: "raw client") { continuation.resume(with: Result { try body() }) }
     }
 }
-
 
 /// The value, where there is one.
 private func present<Value>(_ value: Value?) throws -> Value {
