@@ -47,10 +47,11 @@ struct Bench {
         let repository = try repository(path)
         let reference = try Reference(reference)
         let cached = mirror.cachedManifest(reference, in: repository, for: caller) {
-            head, content -> (ManifestHead, [UInt8]?) in
+            head,
+            content -> (ManifestHead, [UInt8]?) in
             switch content {
             case .bytes(let span): (head, (0..<span.count).map { span[$0] })
-            case .file(let file): (head, read(file, 0..<head.size))
+            case .file(let file): (head, contents(of: file, 0..<head.size))
             case .absent: (head, nil)
             }
         }
@@ -58,7 +59,7 @@ struct Bench {
         let answer = try await mirror.manifest(reference, in: repository, headOnly: headOnly, for: caller)
         switch answer.content {
         case .bytes(let bytes): return (answer.head, bytes)
-        case .file(let file): return (answer.head, read(file, 0..<answer.head.size))
+        case .file(let file): return (answer.head, contents(of: file, 0..<answer.head.size))
         case nil: return (answer.head, nil)
         }
     }
@@ -66,10 +67,10 @@ struct Bench {
     func blob(_ digest: Digest, _ path: String = "nginx", _ range: Range<Int>? = nil) async throws -> [UInt8] {
         let repository = try repository(path)
         if let file = mirror.cachedBlob(digest, in: repository, for: caller) {
-            return read(file, range ?? 0..<file.size)
+            return contents(of: file, range ?? 0..<file.size)
         }
         switch try await mirror.blob(digest, in: repository, for: caller) {
-        case .stored(let file, _): return read(file, range ?? 0..<file.size)
+        case .stored(let file, _): return contents(of: file, range ?? 0..<file.size)
         case .growing(let blob, _): return try await drain(blob, range ?? 0..<(blob.length ?? .max))
         }
     }
@@ -97,7 +98,7 @@ final class SlowClient {
     func takeAvailable() throws -> Bool {
         while true {
             switch reader.next(wake: {}) {
-            case .send(let file, let range): bytes += read(file, range)
+            case .send(let file, let range): bytes += contents(of: file, range)
             case .wait: return false
             case .finished: return true
             case .failed(let error): throw error
@@ -118,7 +119,7 @@ final class SlowClient {
     private func step() async throws -> Bool {
         let (stream, wake) = AsyncStream<Void>.makeStream()
         switch reader.next(wake: { wake.yield() }) {
-        case .send(let file, let range): bytes += MirrorCoreTests.read(file, range)
+        case .send(let file, let range): bytes += contents(of: file, range)
         case .wait: for await _ in stream { break }
         case .finished: return true
         case .failed(let error): throw error
@@ -127,7 +128,7 @@ final class SlowClient {
     }
 }
 
-func read(_ file: any StoredFile, _ range: Range<Int>) -> [UInt8] {
+func contents(of file: any StoredFile, _ range: Range<Int>) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: range.count)
     let count = pread(file.descriptor, &buffer, range.count, off_t(range.lowerBound))
     return Array(buffer.prefix(max(0, count)))

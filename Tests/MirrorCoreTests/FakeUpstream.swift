@@ -81,7 +81,12 @@ final class FakeUpstream: Upstream {
         return digest
     }
 
-    private func enter(_ kind: Kind, _ repository: RepositoryName, _ reference: String, offset: Int = 0) throws(UpstreamError) {
+    private func enter(
+        _ kind: Kind,
+        _ repository: RepositoryName,
+        _ reference: String,
+        offset: Int = 0
+    ) throws(UpstreamError) {
         log.withLock {
             $0.append(Request(kind: kind, repository: repository.text, reference: reference, offset: offset))
         }
@@ -97,7 +102,10 @@ final class FakeUpstream: Upstream {
         content.withLock { $0.only[repository.text]?.contains(digest) ?? true }
     }
 
-    private func find(_ reference: Reference, _ repository: RepositoryName) throws(UpstreamError) -> (Digest, FetchedManifest) {
+    private func find(
+        _ reference: Reference,
+        _ repository: RepositoryName
+    ) throws(UpstreamError) -> (Digest, FetchedManifest) {
         let found: (Digest, FetchedManifest)? = content.withLock { content in
             let digest: Digest? =
                 switch reference {
@@ -121,7 +129,8 @@ final class FakeUpstream: Upstream {
         return ManifestDescription(digest: digest, mediaType: manifest.mediaType, size: manifest.bytes.count)
     }
 
-    func manifest(_ reference: Reference, in repository: RepositoryName) async throws(UpstreamError) -> FetchedManifest {
+    func manifest(_ reference: Reference, in repository: RepositoryName) async throws(UpstreamError) -> FetchedManifest
+    {
         try enter(.manifest, repository, "\(reference)")
         return try find(reference, repository).1
     }
@@ -151,7 +160,9 @@ final class FakeUpstream: Upstream {
         }
         guard let bytes, has(digest, repository) else { throw .notFound }
         let start = plan.ignoresRange ? 0 : offset
-        guard sink.begin(BlobHead(offset: start, length: plan.omitsLength ? nil : bytes.count)) else { throw .refusedBySink }
+        guard sink.begin(BlobHead(offset: start, length: plan.omitsLength ? nil : bytes.count)) else {
+            throw .refusedBySink
+        }
         var position = start
         while position < bytes.count {
             var end = min(position + plan.piece, bytes.count)

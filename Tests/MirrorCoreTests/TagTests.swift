@@ -202,7 +202,8 @@ struct TagTests {
     func spellings() async throws {
         let bench = Bench()
         bench.hub.add(tag: "1", manifest: document)
-        for path in ["nginx", "library/nginx", "docker.io/nginx", "docker.io/library/nginx", "dockerhub/library/nginx"] {
+        for path in ["nginx", "library/nginx", "docker.io/nginx", "docker.io/library/nginx", "dockerhub/library/nginx"]
+        {
             _ = try await bench.manifest("1", path)
         }
         #expect(bench.hub.requests.map(\.kind) == [.headManifest, .manifest])

@@ -1,0 +1,40 @@
+import LMDB
+
+/// The version of the tables and their keys.
+///
+/// An index with another one is set aside, not migrated: it is a cache of what the files and the upstreams know.
+let schemaVersion: UInt32 = 1
+
+/// The tables, opened once.
+struct Tables: Sendable {
+    /// (upstream, name) → ``RepositoryRecord``.
+    var repositories: Table
+    /// repository, tag → `TagRecord`.
+    var tags: Table
+    /// digest → ``ManifestRecord``.
+    var manifests: Table
+    /// digest → ``BlobRecord``.
+    var blobs: Table
+    /// repository, kind, digest → `Membership`.
+    var members: Table
+    /// child digest, parent digest → ``ReferenceRecord``.
+    var references: Table
+    /// repository, list → `ListRecord`.
+    var lists: Table
+    /// name → schema version, ``Totals``.
+    var meta: Table
+
+    /// Room for what is to come: recency, ledger, pins.
+    static let maximum: UInt32 = 16
+
+    init(in transaction: inout WriteTransaction) throws(LMDBError) {
+        repositories = try transaction.table(named: "repositories")
+        tags = try transaction.table(named: "tags")
+        manifests = try transaction.table(named: "manifests")
+        blobs = try transaction.table(named: "blobs")
+        members = try transaction.table(named: "members")
+        references = try transaction.table(named: "references")
+        lists = try transaction.table(named: "lists")
+        meta = try transaction.table(named: "meta")
+    }
+}

@@ -1,0 +1,21 @@
+import CPosix
+import Glibc
+
+/// What the kernel holds of files in memory.
+///
+/// For a reader that must not wait for the disk: an event loop asks whether a window is there, and has a pool thread bring it
+/// in when it is not.
+package enum PageCache {
+    /// Whether a read of that part of a file would not wait for the disk.
+    ///
+    /// Takes microseconds (one probe in 64 KiB). A file that cannot be probed counts as present: the read itself is then the
+    /// one to fail or wait.
+    package static func holds(_ descriptor: Int32, offset: Int, count: Int) -> Bool {
+        cposix_is_resident(descriptor, offset, count) != 0
+    }
+
+    /// Reads that part of a file into memory, and waits for it: on a thread that may block.
+    package static func readAhead(_ descriptor: Int32, offset: Int, count: Int) throws(SystemCallError) {
+        try check("readahead") { cposix_read_ahead(descriptor, offset, count) }
+    }
+}
