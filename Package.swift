@@ -23,6 +23,7 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -34,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         // C libraries: module maps, and what Swift cannot import.
@@ -54,7 +56,10 @@ let package = Package(
         .target(name: "MirrorCore", dependencies: ["OCI", "Locking", logging]),
 
         // Adapters. They never see each other.
-        .target(name: "UpstreamHTTP", dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging]),
+        .target(
+            name: "UpstreamHTTP",
+            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess]
+        ),
         .target(name: "DiskStore", dependencies: ["MirrorCore", "OCI", "Posix", "Hashing", "Locking", logging]),
         .target(name: "LMDBIndex", dependencies: ["MirrorCore", "OCI", "LMDB", "Posix", "Locking", logging]),
         .target(
@@ -76,11 +81,29 @@ let package = Package(
         // Tests.
         .target(
             name: "MirrorTesting",
-            dependencies: ["MirrorCore", "OCI", "Locking", "Hashing", nioCore, nioPosix, nioHTTP1],
-            path: "Tests/Support"
+            dependencies: ["MirrorCore", "OCI", "Locking", "Posix", "Hashing", nioCore, nioPosix, nioHTTP1],
+            path: "Tests/Support",
+            exclude: ["README.md"]
         ),
+        .testTarget(name: "CommandTests", dependencies: ["tidepool", "Settings", argumentParser]),
+        .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
+        .target(name: "HTTPTesting", dependencies: ["Locking", "Posix"], path: "Tests/HTTPTesting"),
+        .testTarget(name: "CurlTests", dependencies: ["Curl", "HTTPTesting", "Locking"]),
+        .testTarget(
+            name: "UpstreamHTTPTests",
+            dependencies: ["UpstreamHTTP", "HTTPTesting", "MirrorCore", "OCI", "Curl", "Locking", logging]
+        ),
+        .testTarget(
+            name: "RegistryHTTPTests",
+            dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioSSL]
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["MirrorTesting", "OCI", "tidepool", nioCore, nioHTTP1],
+        ),
         .testTarget(
             name: "MirrorCoreTests",
             dependencies: ["MirrorCore", "MirrorTesting", "OCI", "Locking", "Hashing"]
@@ -90,7 +113,7 @@ let package = Package(
 )
 
 for target in package.targets {
-    let isTestCode = target.type == .test || target.name == "MirrorTesting"
+    let isTestCode = target.type == .test || target.path?.hasPrefix("Tests/") == true
     switch target.type {
     case .system: break
     default: target.swiftSettings = isTestCode ? relaxed : strict

@@ -55,6 +55,13 @@ package final class DiskBlobStore: BlobStore {
         }
     }
 
+    package func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8] {
+        guard let file = file as? OpenFile else { throw .foreign }
+        return try await threads.run { () throws(StoreError) in
+            try storing { () throws(SystemCallError) in try file.read(file.size, at: 0) }
+        }
+    }
+
     package func spool(for digest: Digest) throws(StoreError) -> any Spool {
         try DiskSpool(for: digest, landing: landing, on: threads)
     }

@@ -84,6 +84,25 @@ final class DiskSpool: Spool {
         }
     }
 
+    func commonPrefix(with other: any Spool) async throws(StoreError) -> Int {
+        guard let other = other as? DiskSpool else { throw .foreign }
+        let (mine, theirs) = (contents, other.contents)
+        return try await threads.run { () throws(StoreError) in
+            try storing { () throws(SystemCallError) in try Self.commonPrefix(mine, theirs) }
+        }
+    }
+
+    private static func commonPrefix(_ one: OpenFile, _ other: OpenFile) throws(SystemCallError) -> Int {
+        let piece = 256 << 10
+        var offset = 0
+        while true {
+            let (left, right) = (try one.read(piece, at: offset), try other.read(piece, at: offset))
+            let same = zip(left, right).prefix { $0 == $1 }.count
+            offset += same
+            guard same == piece else { return offset }
+        }
+    }
+
     func land() async throws(StoreError) {
         try beginLanding()
         // The closure holds the spool, so it cannot go (and discard itself) while it lands.

@@ -23,6 +23,11 @@ final class OpenFile: StoredFile {
         length.store(end + bytes.count, ordering: .releasing)
     }
 
+    /// Reads up to `count` bytes: fewer only at the end of the file.
+    func read(_ count: Int, at offset: Int) throws(SystemCallError) -> [UInt8] {
+        try file.read(count, at: offset)
+    }
+
     /// Waits until all that was appended is on the device.
     func synchronizeData() throws(SystemCallError) {
         try file.synchronizeData()

@@ -13,6 +13,8 @@ extension StoreError {
     static let ended = StoreError.failed(call: "append", errno: EBADF)
     /// The spool was never verified, or is not what it should be.
     static let unverified = StoreError.failed(call: "land", errno: EINVAL)
+    /// A file or spool of another store.
+    static let foreign = StoreError.failed(call: "store", errno: EINVAL)
     /// Bytes that were to be stored do not have the digest that was given for them.
     static let wrongDigest = StoreError.failed(call: "store", errno: EBADMSG)
 }

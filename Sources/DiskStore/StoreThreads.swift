@@ -24,19 +24,20 @@ final class StoreThreads: Sendable {
     }
 
     /// Runs `work` on one of the threads, and returns when it is done; cancelling the task does not stop it.
-    func run(_ work: @escaping @Sendable () throws(StoreError) -> Void) async throws(StoreError) {
-        let result = await withCheckedContinuation { (done: CheckedContinuation<Result<Void, StoreError>, Never>) in
+    func run<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(StoreError) -> Value
+    ) async throws(StoreError) -> Value {
+        let result = await withCheckedContinuation { (done: CheckedContinuation<Result<Value, StoreError>, Never>) in
             let isTaken = mailbox.post {
                 do throws(StoreError) {
-                    try work()
-                    done.resume(returning: .success(()))
+                    done.resume(returning: .success(try work()))
                 } catch {
                     done.resume(returning: .failure(error))
                 }
             }
             if !isTaken { done.resume(returning: .failure(.closed)) }
         }
-        try result.get()
+        return try result.get()
     }
 
     /// Does what is queued, and ends the threads.

@@ -9,6 +9,9 @@ package protocol BlobStore: Sendable {
     /// One `open` and one `fstat`: quick enough for an event loop.
     func open(_ digest: Digest, _ kind: ContentKind) -> (any StoredFile)?
 
+    /// Reads all of a small stored file, on a store thread.
+    func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8]
+
     /// Starts a spool for a blob with that digest.
     ///
     /// May block: not on an event loop.
@@ -50,6 +53,9 @@ package protocol Spool: AnyObject, Sendable {
     ///
     /// Ends the writing.
     func verify() -> Bool
+
+    /// How many bytes from the start are the same in another spool, read on a store thread.
+    func commonPrefix(with other: any Spool) async throws(StoreError) -> Int
 
     /// Makes a verified spool durable and visible under its digest, on a store thread.
     func land() async throws(StoreError)

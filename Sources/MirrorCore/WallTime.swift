@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// A stored time: milliseconds since 1970.
 ///
 /// Only for what outlives the process. Intervals inside it are measured with a monotonic clock.
@@ -6,6 +8,11 @@ package struct WallTime: Hashable, Sendable, Comparable {
 
     package init(milliseconds: Int64) {
         self.milliseconds = milliseconds
+    }
+
+    /// The time of day as the machine has it.
+    package static func now() -> Self {
+        Self(milliseconds: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
     package static func < (left: Self, right: Self) -> Bool { left.milliseconds < right.milliseconds }

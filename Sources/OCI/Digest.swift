@@ -2,7 +2,7 @@
 ///
 /// `sha256` and `sha512` are the registered algorithms of the OCI image specification ("Digests");
 /// others are refused. A digest is valid by construction, and needs no allocation.
-package struct Digest: Hashable, Sendable {
+package struct Digest: Sendable {
     /// A registered hash algorithm.
     package enum Algorithm: String, CaseIterable, Sendable {
         case sha256
@@ -18,8 +18,10 @@ package struct Digest: Hashable, Sendable {
     }
 
     package let algorithm: Algorithm
-    /// The hash; bytes past ``Algorithm/byteCount`` are zero.
-    private let storage: SIMD64<UInt8>
+    /// The hash, eight bytes a word, the first byte lowest; what is past ``Algorithm/byteCount`` is zero.
+    ///
+    /// Not a SIMD vector: its alignment of 64 is more than an asynchronous frame gives (Swift 6.3 overwrites memory then).
+    private var words = InlineArray<8, UInt64>(repeating: 0)
 
     /// Takes a hash as the algorithm gives it.
     ///
@@ -27,9 +29,7 @@ package struct Digest: Hashable, Sendable {
     package init?(algorithm: Algorithm, bytes: Span<UInt8>) {
         guard bytes.count == algorithm.byteCount else { return nil }
         self.algorithm = algorithm
-        var storage = SIMD64<UInt8>()
-        for index in bytes.indices { storage[index] = bytes[index] }
-        self.storage = storage
+        for index in bytes.indices { merge(bytes[index], at: index) }
     }
 
     /// Parses `sha256:<64 lower-case hex digits>` or `sha512:<128 …>`.
@@ -39,27 +39,44 @@ package struct Digest: Hashable, Sendable {
             throw .digest(String(text))
         }
         guard parts[1].utf8.count == algorithm.byteCount * 2 else { throw .digest(String(text)) }
-        var storage = SIMD64<UInt8>()
+        self.algorithm = algorithm
         for (index, byte) in parts[1].utf8.enumerated() {
             guard let digit = byte.lowerHexValue else { throw .digest(String(text)) }
-            storage[index / 2] |= index.isMultiple(of: 2) ? digit << 4 : digit
+            merge(index.isMultiple(of: 2) ? digit << 4 : digit, at: index / 2)
         }
-        self.algorithm = algorithm
-        self.storage = storage
     }
 
     /// The byte of the hash at `index`.
-    package subscript(index: Int) -> UInt8 { storage[index] }
+    package subscript(index: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: words[index / 8] >> UInt64(index % 8 * 8))
+    }
+
+    private mutating func merge(_ byte: UInt8, at index: Int) {
+        words[index / 8] |= UInt64(byte) << UInt64(index % 8 * 8)
+    }
 
     /// The hash as lower-case hex digits: what is safe to use as a file name.
     package var hex: String {
         var digits: [UInt8] = []
         digits.reserveCapacity(algorithm.byteCount * 2)
         for index in 0..<algorithm.byteCount {
-            digits.append(hexDigits[Int(storage[index] >> 4)])
-            digits.append(hexDigits[Int(storage[index] & 15)])
+            digits.append(hexDigits[Int(self[index] >> 4)])
+            digits.append(hexDigits[Int(self[index] & 15)])
         }
         return String(decoding: digits, as: UTF8.self)
+    }
+}
+
+extension Digest: Hashable {
+    package static func == (left: Self, right: Self) -> Bool {
+        guard left.algorithm == right.algorithm else { return false }
+        for index in left.words.indices where left.words[index] != right.words[index] { return false }
+        return true
+    }
+
+    /// The first word of a cryptographic hash is as good a hash as any.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(words[0])
     }
 }
 

@@ -70,6 +70,11 @@ package final class MemoryBlobStore: BlobStore {
         state.withLock { $0.files[Name(digest: digest, kind: kind)] }
     }
 
+    package func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8] {
+        guard let file = file as? MemoryFile else { throw .failed(call: "contents", errno: 9) }
+        return file.bytes
+    }
+
     package func spool(for digest: Digest) throws(StoreError) -> any Spool {
         let failure = state.withLock { state -> StoreError? in
             guard state.spoolFailure == nil else { return state.spoolFailure }

@@ -46,6 +46,11 @@ final class MemorySpool: Spool {
         }
     }
 
+    func commonPrefix(with other: any Spool) async throws(StoreError) -> Int {
+        guard let other = other as? MemorySpool else { return 0 }
+        return zip(contents.bytes, other.contents.bytes).prefix { $0 == $1 }.count
+    }
+
     func land() async throws(StoreError) {
         if let failure = store.state.withLock({ $0.landFailure }) { throw failure }
         let mayLand = phase.withLock { phase in

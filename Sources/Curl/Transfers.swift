@@ -1,0 +1,70 @@
+/// A request on its way to the thread, with the caller that waits for its outcome.
+struct Submission: Sendable {
+    var request: TransferRequest
+    var sink: any TransferSink
+    var ticket: Ticket
+    var continuation: CheckedContinuation<Result<ResponseHead, TransferError>, Never>
+
+    func end(with outcome: Result<ResponseHead, TransferError>) {
+        continuation.resume(returning: outcome)
+    }
+}
+
+/// The transfers in progress.
+///
+/// Lives on the thread's stack and nowhere else.
+struct Transfers {
+    let multi: MultiHandle
+    private var entries: [ObjectIdentifier: (handle: EasyHandle, submission: Submission)] = [:]
+    private var nextSweep = ContinuousClock.now
+
+    /// How often timeouts are checked.
+    static let sweepInterval = Duration.milliseconds(100)
+
+    init(multi: MultiHandle) {
+        self.multi = multi
+    }
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    mutating func start(_ submission: Submission) {
+        guard !submission.ticket.isCancelled else { return submission.end(with: .failure(.taskCancelled)) }
+        do throws(TransferError) {
+            let handle = try EasyHandle(submission.request, sink: submission.sink)
+            try multi.add(handle)
+            entries[ObjectIdentifier(handle)] = (handle, submission)
+        } catch {
+            submission.end(with: .failure(error))
+        }
+    }
+
+    mutating func endCompleted() {
+        while let (handle, outcome) = multi.nextCompleted() { end(handle, with: outcome) }
+    }
+
+    mutating func endCancelled() {
+        for entry in entries.values where entry.submission.ticket.isCancelled {
+            end(entry.handle, with: .failure(.taskCancelled))
+        }
+    }
+
+    /// Ends what has run out of time.
+    mutating func endExpired() {
+        let now = ContinuousClock.now
+        guard now >= nextSweep else { return }
+        nextSweep = now + Self.sweepInterval
+        for entry in entries.values {
+            if let error = entry.handle.expiry(at: now) { end(entry.handle, with: .failure(error)) }
+        }
+    }
+
+    mutating func endAll(with error: TransferError) {
+        for entry in entries.values { end(entry.handle, with: .failure(error)) }
+    }
+
+    private mutating func end(_ handle: EasyHandle, with outcome: Result<ResponseHead, TransferError>) {
+        guard let entry = entries.removeValue(forKey: ObjectIdentifier(handle)) else { return }
+        multi.remove(handle)
+        entry.submission.end(with: outcome)
+    }
+}

@@ -1,0 +1,93 @@
+import Logging
+package import OCI
+
+/// Blobs: stored ones are served as files, missing ones by a flight that all askers share. DESIGN rules 11 to 15.
+extension PullThrough {
+    package func cachedBlob(_ digest: Digest, in repository: Repository, for caller: Caller) -> (any StoredFile)? {
+        guard permits(repository, caller), index.membership(of: digest, as: .blob, in: repository) != nil else {
+            return nil
+        }
+        return storedBlob(digest)
+    }
+
+    /// A stored blob's file; forgets one that has gone or is short.
+    private func storedBlob(_ digest: Digest) -> (any StoredFile)? {
+        guard let size = index.blobSize(digest) else { return nil }
+        if let file = context.store.open(digest, .blob), file.size == size { return file }
+        context.logger.error("a stored blob is missing or short", metadata: ["digest": "\(digest)"])
+        index.post([.lost(digest, .blob)])
+        return nil
+    }
+
+    package func blob(
+        _ digest: Digest,
+        in repository: Repository,
+        for caller: Caller
+    ) async throws(MirrorError) -> BlobAnswer {
+        let (upstream, policy) = try upstream(for: repository, caller)
+        let deadline = time.deadline(in: policy.answerWithin)
+        try recall(.content(digest, .blob), in: repository)
+        while deadline.remaining > .zero {
+            if let file = storedBlob(digest) {
+                if !isProved(digest, in: repository) {
+                    _ = try await prove(digest, .blob, in: repository, upstream, deadline)
+                }
+                return .stored(file, .hit)
+            }
+            // To join a flight that another repository started, this one must be proved to have the blob.
+            if let flight = flights.flight(for: digest), !flight.hasSource(repository) {
+                if !isProved(digest, in: repository) {
+                    _ = try await prove(digest, .blob, in: repository, upstream, deadline)
+                }
+                // Given up or landed meanwhile: look again.
+                guard flight.add(repository) else { continue }
+                return try await board(flight, from: repository, isNew: false, deadline)
+            }
+            guard let (flight, isNew) = flights.depart(digest, from: repository) else { throw .shuttingDown }
+            // Between the look and the departure another repository may have started one.
+            guard isNew || flight.hasSource(repository) else { continue }
+            return try await board(flight, from: repository, isNew: isNew, deadline)
+        }
+        throw .tooSlow
+    }
+
+    private func isProved(_ digest: Digest, in repository: Repository) -> Bool {
+        index.membership(of: digest, as: .blob, in: repository) != nil
+    }
+
+    /// Waits for a flight's head.
+    private func board(
+        _ flight: Flight,
+        from repository: Repository,
+        isNew: Bool,
+        _ deadline: Deadline
+    ) async throws(MirrorError) -> BlobAnswer {
+        if !isNew { context.metrics.add(to: .flightFollowers) }
+        switch await flight.head(for: repository, until: deadline) {
+        case .success: return .growing(flight, isNew ? .miss : .collapsed)
+        case .failure(let error):
+            if error == .blobUnknown || error == .denied {
+                remember(error, of: .content(flight.digest, .blob), in: repository)
+            }
+            throw error
+        case nil: throw .tooSlow
+        }
+    }
+
+    package func blobLength(
+        _ digest: Digest,
+        in repository: Repository,
+        for caller: Caller
+    ) async throws(MirrorError) -> BlobLength {
+        let (upstream, policy) = try upstream(for: repository, caller)
+        try recall(.content(digest, .blob), in: repository)
+        let deadline = time.deadline(in: policy.answerWithin)
+        let known = index.blobSize(digest) ?? flights.flight(for: digest)?.length
+        if let known, isProved(digest, in: repository) || flights.flight(for: digest)?.hasSource(repository) == true {
+            return BlobLength(length: known, outcome: .hit)
+        }
+        let (proof, isJoined) = try await prove(digest, .blob, in: repository, upstream, deadline)
+        let length = proof.size ?? known ?? index.claimedSize(of: digest)
+        return BlobLength(length: length, outcome: isJoined ? .collapsed : .miss)
+    }
+}

@@ -1,0 +1,226 @@
+import Locking
+import OCI
+
+/// One fetch of a blob, shared by all who want it.
+///
+/// It belongs to the cache and not to a client: it goes on when those who asked have left. Bytes go from the transfer
+/// thread through the hash into a spool file; readers follow the file. Nothing is held in memory, and no reader can slow
+/// it down. ``FlightTable`` starts it and drops it when it has landed.
+///
+/// A flight has sources: repositories whose upstreams are known, or believed, to have the blob. When one of them refuses,
+/// those who came by it get that answer, and the flight goes on from the next.
+final class Flight: Sendable {
+    let digest: Digest
+    private let time: Timekeeper
+    private let state: Locked<State>
+
+    struct State {
+        var progress = FlightState()
+        var sources: [Repository]
+        /// What the sources that were given up answered.
+        var refusals: [Repository: MirrorError] = [:]
+        /// Told when the head has come, by source.
+        var heads: [Repository: Promise<Result<Int?, MirrorError>>] = [:]
+        /// Whether the head may go out: it has come, and all is known of the length that can be known.
+        var isHeadAnnounced = false
+        var lastWake = Duration.zero
+        var bytesSinceWake = 0
+        var isWakePlanned = false
+    }
+
+    init(_ digest: Digest, from source: Repository, time: Timekeeper) {
+        self.digest = digest
+        self.time = time
+        state = Locked(State(sources: [source]))
+    }
+
+    // MARK: - Joining
+
+    func hasSource(_ repository: Repository) -> Bool {
+        state.withLock { $0.sources.contains(repository) }
+    }
+
+    /// Adds a repository that is proved to have the blob.
+    ///
+    /// Returns `false` when the flight has been given up meanwhile.
+    func add(_ source: Repository) -> Bool {
+        state.withLock { state in
+            guard !state.sources.isEmpty else { return false }
+            if !state.sources.contains(source) { state.sources.append(source) }
+            state.refusals[source] = nil
+            return true
+        }
+    }
+
+    /// The length of the blob once the head has come; `nil` when the deadline comes first.
+    func head(for source: Repository, until deadline: Deadline) async -> Result<Int?, MirrorError>? {
+        let promise = state.withLock { state in
+            if let promise = state.heads[source] { return promise }
+            let promise = Promise<Result<Int?, MirrorError>>()
+            if let error = state.refusals[source] {
+                promise.fulfil(.failure(error))
+            } else if case .failed(let error) = state.progress.phase {
+                promise.fulfil(.failure(error))
+            } else if state.isHeadAnnounced {
+                promise.fulfil(.success(state.progress.length))
+            } else {
+                state.heads[source] = promise
+            }
+            return promise
+        }
+        return await promise.value(until: deadline)
+    }
+
+    /// The length, where it is known by now.
+    var length: Int? {
+        state.withLock { $0.progress.length }
+    }
+
+    // MARK: - Progress, for the transfer
+
+    /// How far the spool of this generation is.
+    var received: Int {
+        state.withLock { $0.progress.received }
+    }
+
+    var generation: Int {
+        state.withLock { $0.progress.generation }
+    }
+
+    /// The source to ask, or `nil` when all have refused.
+    func currentSource() -> Repository? {
+        state.withLock { $0.sources.first }
+    }
+
+    /// The present source does not have it: those who came by it are told, and the next one is asked.
+    func sourceRefused(_ source: Repository, _ error: MirrorError) {
+        let promise = state.withLock { state in
+            state.sources.removeAll { $0 == source }
+            state.refusals[source] = error
+            return state.heads.removeValue(forKey: source)
+        }
+        promise?.fulfil(.failure(error))
+    }
+
+    func began(file: any StoredFile, length: Int?) {
+        act { $0.progress.began(file: file, length: length) }
+        if length != nil { announceHead() }
+    }
+
+    /// The length is known from elsewhere, or nothing tells it: the head may go out.
+    func settleLength(_ length: Int?) {
+        state.withLock { if let length { $0.progress.learned(length: length) } }
+        announceHead()
+    }
+
+    private func announceHead() {
+        let (promises, length) = state.withLock { state in
+            defer { state.heads = [:] }
+            state.isHeadAnnounced = true
+            return (Array(state.heads.values), state.progress.length)
+        }
+        for promise in promises { promise.fulfil(.success(length)) }
+    }
+
+    /// Counts bytes that are in the spool, and wakes readers: at most once in 256 KiB or 5 ms.
+    func landed(bytes count: Int) {
+        let now = time.monotonic()
+        let (wakes, isLater) = state.withLock { state -> (FlightState.Wakes, Bool) in
+            state.progress.received(bytes: count)
+            state.bytesSinceWake += count
+            if state.bytesSinceWake >= Self.wakeBytes || now - state.lastWake >= Self.wakeInterval {
+                return (state.takeWakes(at: now), false)
+            }
+            defer { state.isWakePlanned = true }
+            return ([], !state.isWakePlanned)
+        }
+        for wake in wakes { wake() }
+        if isLater { planWake() }
+    }
+
+    private static let wakeBytes = 256 << 10
+    private static let wakeInterval = Duration.milliseconds(5)
+
+    /// Bytes have landed that nobody was told of; should the upstream pause now, readers still get them.
+    private func planWake() {
+        Task { [weak self, time] in
+            await time.sleep(Self.wakeInterval)
+            self?.act { state in state.takeWakes(at: time.monotonic()) }
+        }
+    }
+
+    func mismatched() {
+        act { $0.progress.mismatched() }
+    }
+
+    func verified(commonPrefix: Int?) {
+        act { $0.progress.verified(commonPrefix: commonPrefix) }
+        announceHead()
+    }
+
+    func failed(_ error: MirrorError) {
+        let (wakes, promises) = state.withLock { state in
+            defer { state.heads = [:] }
+            state.sources = []
+            return (state.progress.failed(error), Array(state.heads.values))
+        }
+        for wake in wakes { wake() }
+        for promise in promises { promise.fulfil(.failure(error)) }
+    }
+
+    private func act(_ event: (inout State) -> FlightState.Wakes) {
+        let wakes = state.withLock { event(&$0) }
+        for wake in wakes { wake() }
+    }
+
+    // MARK: - Readers
+
+    fileprivate func next(
+        for position: inout FlightState.Position,
+        wake: @escaping @Sendable () -> Void
+    ) -> ReadStep {
+        let current = position
+        let (step, moved) = state.withLock { state in
+            var position = current
+            let step = state.progress.next(for: &position, wake: wake)
+            return (step, position)
+        }
+        position = moved
+        return step
+    }
+}
+
+extension Flight.State {
+    mutating func takeWakes(at now: Duration) -> FlightState.Wakes {
+        lastWake = now
+        bytesSinceWake = 0
+        isWakePlanned = false
+        return progress.takeWaiting()
+    }
+}
+
+extension Flight: GrowingBlob {
+    func reader(of range: Range<Int>) -> any GrowingBlobReader {
+        FlightReader(self, range, generation: generation)
+    }
+}
+
+/// One client's way through a flight's file.
+///
+/// Confined to its event loop.
+private final class FlightReader: GrowingBlobReader {
+    private let flight: Flight
+    private var position: FlightState.Position
+
+    init(_ flight: Flight, _ range: Range<Int>, generation: Int) {
+        self.flight = flight
+        position = FlightState.Position(range: range, offset: range.lowerBound, generation: generation)
+    }
+
+    func next(wake: @escaping @Sendable () -> Void) -> ReadStep {
+        flight.next(for: &position, wake: wake)
+    }
+
+    /// Nothing to undo: a wake that was asked for may still come, once.
+    func leave() {}
+}

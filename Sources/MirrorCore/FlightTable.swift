@@ -1,0 +1,67 @@
+import Locking
+import OCI
+
+/// The flights under way, one a digest.
+///
+/// A flight enters with its first asker, and leaves when its blob is in the index or it has failed: at any moment a blob
+/// is stored, in flight, or to be fetched.
+final class FlightTable: Sendable {
+    private struct State {
+        var flights: [Digest: (flight: Flight, task: Task<Void, Never>)] = [:]
+        var isOpen = true
+    }
+
+    private let state = Locked(State())
+    private let context: FlightContext
+
+    init(_ context: FlightContext) {
+        self.context = context
+    }
+
+    func flight(for digest: Digest) -> Flight? {
+        state.withLock { $0.flights[digest]?.flight }
+    }
+
+    /// Starts a flight, unless there is one by now.
+    ///
+    /// Returns `nil` after ``cancelAll()``.
+    func depart(_ digest: Digest, from source: Repository) -> (flight: Flight, isNew: Bool)? {
+        let departed: (Flight, Bool)? = state.withLock { state in
+            if let entry = state.flights[digest] { return (entry.flight, false) }
+            guard state.isOpen else { return nil }
+            let flight = Flight(digest, from: source, time: context.time)
+            state.flights[digest] = (flight, Task { await fly(flight) })
+            return (flight, true)
+        }
+        guard let departed else { return nil }
+        if departed.1 { context.metrics.add(to: .flights) }
+        return departed
+    }
+
+    /// Ends all flights; their clients are cut.
+    func cancelAll() {
+        let tasks = state.withLock { state in
+            state.isOpen = false
+            return state.flights.values.map(\.task)
+        }
+        for task in tasks { task.cancel() }
+    }
+
+    private func fly(_ flight: Flight) async {
+        let runner = FlightRunner(flight, context: context)
+        switch await runner.transfer() {
+        case .verified(let source):
+            await runner.land(from: source)
+            remove(flight)
+        case .failed(let error):
+            // Out of the table first, so that whoever hears of the failure can start another.
+            remove(flight)
+            flight.failed(error)
+        }
+    }
+
+    private func remove(_ flight: Flight) {
+        state.withLock { _ = $0.flights.removeValue(forKey: flight.digest) }
+        context.metrics.add(-1, to: .flights)
+    }
+}

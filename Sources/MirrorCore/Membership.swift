@@ -1,0 +1,55 @@
+import OCI
+
+/// Proofs that a repository has some content, by one free HEAD each: DESIGN rule 15.
+extension PullThrough {
+    /// Proves by a HEAD that a repository has this content, and records it.
+    func prove(
+        _ digest: Digest,
+        _ kind: ContentKind,
+        in repository: Repository,
+        _ upstream: any Upstream,
+        _ deadline: Deadline
+    ) async throws(MirrorError) -> (proof: Proof, isJoined: Bool) {
+        let key = ContentKey(repository: repository, digest: digest, kind: kind)
+        let work = proofs.work(on: key) { [self] deliver in
+            do throws(UpstreamError) {
+                let proof = try await ask(key, upstream)
+                deliver(.success(proof))
+                let membership = Membership(mediaType: proof.mediaType, provedAt: time.wall())
+                await record([.membership(digest, kind, in: repository, membership)])
+            } catch {
+                if error == .notFound || error == .denied {
+                    let outcome = MirrorError(error, missing: Self.missing(kind))
+                    remember(outcome, of: .content(digest, kind), in: repository)
+                }
+                deliver(.failure(error))
+            }
+        }
+        guard let work else { throw .shuttingDown }
+        switch await work.promise.value(until: deadline) {
+        case .success(let proof): return (proof, work.isJoined)
+        case .failure(let error): throw MirrorError(error, missing: Self.missing(kind))
+        case nil: throw .tooSlow
+        }
+    }
+
+    private func ask(_ key: ContentKey, _ upstream: any Upstream) async throws(UpstreamError) -> Proof {
+        switch key.kind {
+        case .manifest:
+            let told = try await upstream.headManifest(.digest(key.digest), in: key.repository.name)
+            // A registry that names another digest for this one is not talking about this content.
+            guard told.digest.map({ $0 == key.digest }) ?? true else { throw .unusable("another digest") }
+            return Proof(mediaType: storedMediaType(of: key.digest, told: told.mediaType), size: told.size)
+        case .blob:
+            let size = try await upstream.headBlob(key.digest, in: key.repository.name)
+            return Proof(mediaType: MediaType.octetStream, size: size)
+        }
+    }
+
+    private static func missing(_ kind: ContentKind) -> MirrorError {
+        switch kind {
+        case .manifest: .manifestUnknown
+        case .blob: .blobUnknown
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// What an upstream's failure means to the one who asked.
+extension MirrorError {
+    /// `missing` is what a 404 means for the kind of thing that was asked for.
+    init(_ error: UpstreamError, missing: MirrorError) {
+        self =
+            switch error {
+            case .notFound: missing
+            case .denied: .denied
+            case .pullLimited(let wait): .limited(retryAfter: wait)
+            case .abuseLimited(let wait): .limited(retryAfter: wait)
+            case .cancelled: .shuttingDown
+            case .credentialsRefused, .headUnsupported, .unavailable, .unusable, .refusedBySink:
+                .unavailable(reason: error.label, retryAfter: nil)
+            }
+    }
+
+    /// A failure of our own disk.
+    init(storage error: StoreError) {
+        switch error {
+        case .full: self = .unavailable(reason: "disk_full", retryAfter: nil)
+        case .failed: self = .unavailable(reason: "storage", retryAfter: nil)
+        }
+    }
+}
+
+extension UpstreamError {
+    /// Whether the upstream could not be asked, so that what is held may be served as stale: DESIGN rule 10.
+    ///
+    /// Our own credentials being refused is our fault, and an outage to the clients.
+    var isOutage: Bool {
+        switch self {
+        case .unavailable, .unusable, .pullLimited, .abuseLimited, .credentialsRefused: true
+        case .notFound, .denied, .headUnsupported, .refusedBySink, .cancelled: false
+        }
+    }
+}

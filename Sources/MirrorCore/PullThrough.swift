@@ -1,0 +1,131 @@
+import Locking
+package import Logging
+import OCI
+
+/// The mirror: answers from the cache, and asks upstream for what is missing, as seldom as can be.
+///
+/// What it does is in the extensions, by subject: tags, manifests, blobs, lists. It knows nothing of HTTP, files or LMDB.
+package final class PullThrough: Sendable {
+    let directory: UpstreamDirectory
+    let context: FlightContext
+    let flights: FlightTable
+    let negatives = NegativeCache()
+    /// HEADs of tags under way.
+    let tagChecks = WorkTable<TagKey, Result<CheckedTag, UpstreamError>>()
+    /// Manifest reads under way.
+    let manifestFetches = WorkTable<Digest, ManifestFetch>()
+    /// HEADs that prove a repository to have some content.
+    let proofs = WorkTable<ContentKey, Result<Proof, UpstreamError>>()
+    let tagLists = WorkTable<Repository, Result<[String], UpstreamError>>()
+    let referrerLists = WorkTable<ContentKey, Result<[UInt8], MirrorError>>()
+    /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
+    let habits = Locked(UpstreamHabits())
+
+    /// Takes the adapters.
+    ///
+    /// `upstreams` and `policies` have the same keys as the directory knows names.
+    package init(
+        directory: UpstreamDirectory,
+        upstreams: [UpstreamName: any Upstream],
+        policies: [UpstreamName: UpstreamPolicy],
+        store: any BlobStore,
+        index: any CacheIndex,
+        time: Timekeeper = .system(),
+        metrics: Metrics,
+        logger: Logger
+    ) {
+        self.directory = directory
+        context = FlightContext(
+            upstreams: upstreams,
+            policies: policies,
+            store: store,
+            index: index,
+            time: time,
+            metrics: metrics,
+            logger: logger
+        )
+        flights = FlightTable(context)
+    }
+
+    /// Ends what is under way.
+    ///
+    /// Followers of flights are cut; nothing that is stored is touched.
+    package func shutDown() {
+        flights.cancelAll()
+        tagChecks.cancelAll()
+        manifestFetches.cancelAll()
+        proofs.cancelAll()
+        tagLists.cancelAll()
+        referrerLists.cancelAll()
+    }
+
+    // MARK: - What the parts share
+
+    var index: any CacheIndex { context.index }
+    var time: Timekeeper { context.time }
+
+    func policy(of repository: Repository) -> UpstreamPolicy {
+        context.policies[repository.upstream] ?? UpstreamPolicy()
+    }
+
+    /// The adapter for a repository, after access has been decided.
+    func upstream(
+        for repository: Repository,
+        _ caller: Caller
+    ) throws(MirrorError) -> (any Upstream, UpstreamPolicy) {
+        guard let upstream = context.upstreams[repository.upstream] else {
+            throw .upstreamUnknown(repository.upstream.text)
+        }
+        let policy = policy(of: repository)
+        guard policy.permits(repository, for: caller) else { throw .forbidden }
+        return (upstream, policy)
+    }
+
+    func permits(_ repository: Repository, _ caller: Caller) -> Bool {
+        context.upstreams[repository.upstream] != nil && policy(of: repository).permits(repository, for: caller)
+    }
+
+    func recall(_ subject: NegativeCache.Subject, in repository: Repository) throws(MirrorError) {
+        let key = NegativeCache.Key(repository: repository, subject: subject)
+        if let error = negatives.error(for: key, at: time.monotonic()) { throw error }
+    }
+
+    /// Remembers for a few seconds that something is not there, or not for us.
+    func remember(_ error: MirrorError, of subject: NegativeCache.Subject, in repository: Repository) {
+        let now = time.monotonic()
+        let key = NegativeCache.Key(repository: repository, subject: subject)
+        negatives.insert(error, for: key, until: now + policy(of: repository).negativeTTL, at: now)
+    }
+
+    /// Records changes durably; a failure costs a repeated request later, and nothing now.
+    func record(_ changes: [IndexChange]) async {
+        do {
+            try await index.commit(changes)
+        } catch {
+            context.logger.error("the index could not be written", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// What has been learned of upstreams since the start.
+struct UpstreamHabits: Sendable {
+    var refusesHeads: Set<UpstreamName> = []
+    var hasNoReferrers: [UpstreamName: Duration] = [:]
+}
+
+struct TagKey: Hashable, Sendable {
+    var repository: Repository
+    var tag: Tag
+}
+
+struct ContentKey: Hashable, Sendable {
+    var repository: Repository
+    var digest: Digest
+    var kind: ContentKind
+}
+
+extension PullThrough: Registry {
+    package func resolve(path: String, prefix: String?, namespace: String?) throws(MirrorError) -> Repository {
+        try directory.resolve(path: path, prefix: prefix, namespace: namespace)
+    }
+}

@@ -1,0 +1,67 @@
+import Locking
+
+/// Work in progress, by what it is for: whoever asks for the same thing meanwhile shares it.
+///
+/// The work belongs to the table and not to an asker: it goes on when they have all left or run out of time.
+final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    /// One piece of work.
+    struct Work: Sendable {
+        let promise: Promise<Value>
+        /// Whether the caller started it, or came to it.
+        let isJoined: Bool
+    }
+
+    private struct Entry {
+        let promise: Promise<Value>
+        let task: Task<Void, Never>
+    }
+
+    private struct State {
+        var entries: [Key: Entry] = [:]
+        var isOpen = true
+    }
+
+    private let state = Locked(State())
+
+    init() {}
+
+    /// The work under way for `key`, if any.
+    func current(_ key: Key) -> Promise<Value>? {
+        state.withLock { $0.entries[key]?.promise }
+    }
+
+    /// Joins the work for `key`, or starts it.
+    ///
+    /// `body` calls `deliver` when the askers may have their answer, and returns when it is done: until then later
+    /// askers are given the same answer. What is delivered is to be in the index before the work ends, so that nobody
+    /// falls between the two. Returns `nil` after ``cancelAll()``.
+    func work(
+        on key: Key,
+        _ body: @escaping @Sendable (_ deliver: @Sendable (Value) -> Void) async -> Void
+    ) -> Work? {
+        state.withLock { state in
+            if let entry = state.entries[key] { return Work(promise: entry.promise, isJoined: true) }
+            guard state.isOpen else { return nil }
+            let promise = Promise<Value>()
+            let task = Task { [self] in
+                await body { promise.fulfil($0) }
+                remove(key)
+            }
+            state.entries[key] = Entry(promise: promise, task: task)
+            return Work(promise: promise, isJoined: false)
+        }
+    }
+
+    /// Cancels what is under way, and refuses what comes later.
+    func cancelAll() {
+        let tasks = state.withLock { state in
+            state.isOpen = false
+            return state.entries.values.map(\.task)
+        }
+        for task in tasks { task.cancel() }
+    }
+
+    private func remove(_ key: Key) {
+        state.withLock { _ = $0.entries.removeValue(forKey: key) }
+    }
+}

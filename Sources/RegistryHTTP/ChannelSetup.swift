@@ -1,0 +1,46 @@
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// Builds the pipeline of an accepted connection.
+///
+///     [TLS] → ConnectionGuard → HTTP encoder, decoder, pipelining → RequestHandler
+struct ChannelSetup: Sendable {
+    let server: ServerContext
+    let certificates: Certificates?
+
+    /// Runs on the connection's event loop.
+    func prepare(_ channel: any Channel) throws {
+        guard server.connections.admit(channel) else { throw ConnectionRefused() }
+        let pipeline = channel.pipeline.syncOperations
+        if let certificates {
+            try pipeline.addHandler(NIOSSLServerHandler(context: certificates.context))
+        }
+        let connectionGuard = ConnectionGuard(limits: server.options.limits, expectsPlainText: certificates == nil)
+        try pipeline.addHandler(connectionGuard)
+        // Our headers are checked where they are added, and we frame the bodies.
+        var encoder = HTTPResponseEncoder.Configuration()
+        encoder.automaticallySetFramingHeaders = false
+        try pipeline.configureHTTPServerPipeline(
+            withPipeliningAssistance: true,
+            withErrorHandling: false,
+            withOutboundHeaderValidation: false,
+            withEncoderConfiguration: encoder,
+            withDecoderLimitConfiguration: decoderLimits
+        )
+        try pipeline.addHandler(
+            RequestHandler(server: server, connectionGuard: connectionGuard, sendsFileRegions: certificates == nil)
+        )
+    }
+
+    private var decoderLimits: NIOHTTPDecoderLimitConfiguration {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = server.options.limits.headerBytes
+        limits.maxHeaderListSize = server.options.limits.headerBytes
+        limits.maxHeaderFieldCount = server.options.limits.headerCount
+        return limits
+    }
+}
+
+/// There are too many connections, or the server drains; the connection is closed.
+struct ConnectionRefused: Error {}

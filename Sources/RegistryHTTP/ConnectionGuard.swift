@@ -1,0 +1,112 @@
+import NIOCore
+import NIOHTTP1
+
+/// Closes connections that take up a place without using it, and those that are not HTTP.
+///
+///     head ──request began──▶ responding ──request ended──▶ idle ──first byte──▶ head
+///
+/// Stands before the HTTP decoder, and after TLS. Deadlines are looked at a few times within the shortest of them, and
+/// not set for each request: a hit then costs no timer.
+final class ConnectionGuard: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private enum Phase {
+        /// Waiting for the end of a request's head, of which so many bytes have come.
+        case head(since: NIODeadline, bytes: Int)
+        /// The bytes that waited to be sent when the client was last seen to take some.
+        case responding(since: NIODeadline, pending: Int)
+        case idle(since: NIODeadline)
+    }
+
+    private let limits: RegistryServer.Limits
+    private let expectsPlainText: Bool
+    private var phase = Phase.head(since: .now(), bytes: 0)
+    private var isFirstRead = true
+    private var timer: Scheduled<Void>?
+
+    init(limits: RegistryServer.Limits, expectsPlainText: Bool) {
+        self.limits = limits
+        self.expectsPlainText = expectsPlainText
+    }
+
+    /// A request's head has been read.
+    func requestBegan() {
+        phase = .responding(since: .now(), pending: 0)
+    }
+
+    /// More of the response has gone out, so the client is alive.
+    func responseProgressed() {
+        phase = .responding(since: .now(), pending: 0)
+    }
+
+    func requestEnded() {
+        phase = .idle(since: .now())
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        scheduleCheck(context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        if isFirstRead {
+            isFirstRead = false
+            // A TLS hello on a plain port: podman, skopeo and crane try TLS first, and a prompt close is what makes
+            // them go on to plain HTTP.
+            if expectsPlainText, bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == 0x16 {
+                context.close(promise: nil)
+                return
+            }
+        }
+        count(bytes.readableBytes)
+        context.fireChannelRead(data)
+        // The decoder has had its turn: what is still counted belongs to a head without an end.
+        if case .head(_, let bytes) = phase, bytes > limits.headerBytes + limits.uriBytes {
+            phase = .responding(since: .now(), pending: 0)
+            context.fireErrorCaught(HTTPParserError.headerOverflow)
+        }
+    }
+
+    private func count(_ bytes: Int) {
+        switch phase {
+        case .head(let since, let earlier): phase = .head(since: since, bytes: earlier + bytes)
+        case .idle: phase = .head(since: .now(), bytes: bytes)
+        case .responding: break
+        }
+    }
+
+    private func scheduleCheck(_ context: ChannelHandlerContext) {
+        let shortest = min(limits.headTimeout, limits.idleTimeout, limits.sendStall)
+        let interval = TimeAmount(shortest / 4)
+        timer = context.eventLoop.assumeIsolated()
+            .scheduleTask(in: interval) {
+                self.check(context)
+            }
+    }
+
+    private func check(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        let limit: Duration
+        let start: NIODeadline
+        switch phase {
+        case .head(let since, _): (start, limit) = (since, limits.headTimeout)
+        case .idle(let since): (start, limit) = (since, limits.idleTimeout)
+        case .responding(let since, let pending):
+            let left = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+            // Nothing waits for the client (it waits for us), or it has taken something.
+            let isMoving = left == 0 || left != pending
+            if isMoving { phase = .responding(since: .now(), pending: left) }
+            (start, limit) = (isMoving ? .now() : since, limits.sendStall)
+        }
+        if NIODeadline.now() - start >= TimeAmount(limit) {
+            context.close(promise: nil)
+        } else {
+            scheduleCheck(context)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import Locking
+import NIOCore
+
+/// The open connections of a server.
+///
+/// Counts them against the limit, and finds them again when the server drains.
+final class Connections: Sendable {
+    private struct State {
+        var open: [ObjectIdentifier: any Channel] = [:]
+        var isClosed = false
+        var whenEmpty: EventLoopPromise<Void>?
+    }
+
+    private let limit: Int
+    private let state = Locked(State())
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    var count: Int { state.withLock { $0.open.count } }
+
+    /// Takes a connection in, unless there are too many or the server drains; forgets it when it closes.
+    func admit(_ channel: any Channel) -> Bool {
+        let isAdmitted = state.withLock { state in
+            guard !state.isClosed, state.open.count < limit else { return false }
+            state.open[ObjectIdentifier(channel)] = channel
+            return true
+        }
+        if isAdmitted { channel.closeFuture.whenComplete { _ in self.remove(channel) } }
+        return isAdmitted
+    }
+
+    /// Admits no more, closes idle connections, and the others after the response in progress.
+    ///
+    /// The future succeeds, on that event loop, when the last one has closed.
+    func quiesce(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        let promise = eventLoop.makePromise(of: Void.self)
+        let channels = state.withLock { state in
+            state.isClosed = true
+            if !state.open.isEmpty { state.whenEmpty = promise }
+            return Array(state.open.values)
+        }
+        if channels.isEmpty { promise.succeed() }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        return promise.futureResult
+    }
+
+    /// Closes what is left.
+    func closeAll() {
+        for channel in state.withLock({ Array($0.open.values) }) { channel.close(promise: nil) }
+    }
+
+    private func remove(_ channel: any Channel) {
+        let promise = state.withLock { state in
+            state.open[ObjectIdentifier(channel)] = nil
+            return state.open.isEmpty ? state.whenEmpty.take() : nil
+        }
+        promise?.succeed()
+    }
+}

@@ -1,0 +1,56 @@
+import Locking
+import MirrorCore
+import Posix
+
+/// The `Date` header's value, formatted once a second.
+final class DateHeader: Sendable {
+    private struct Cached {
+        var second: Int64
+        var text: String
+    }
+
+    private let cached = Locked(Cached(second: -1, text: ""))
+
+    var now: String {
+        let second = WallClock.milliseconds / 1000
+        return cached.withLock { cached in
+            if cached.second != second { cached = Cached(second: second, text: Self.text(second: second)) }
+            return cached.text
+        }
+    }
+
+    /// A stored time as HTTP writes it.
+    static func text(of time: WallTime) -> String {
+        text(second: time.milliseconds / 1000)
+    }
+
+    /// The IMF-fixdate of RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    private static func text(second: Int64) -> String {
+        let days = Int(second / 86400)
+        let time = Int(second % 86400)
+        let date = civil(daysSince1970: days)
+        let clock = [time / 3600, time / 60 % 60, time % 60].map(padded).joined(separator: ":")
+        return "\(weekdays[days % 7]), \(padded(date.day)) \(months[date.month - 1]) \(date.year) \(clock) GMT"
+    }
+
+    /// The Gregorian date, counted in eras of 400 years that begin on the first of March.
+    private static func civil(daysSince1970 days: Int) -> (year: Int, month: Int, day: Int) {
+        let shifted = days + 719_468
+        let era = shifted / 146_097
+        let dayOfEra = shifted % 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shiftedMonth = (5 * dayOfYear + 2) / 153
+        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        return (year, month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
+    }
+
+    private static func padded(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+
+    /// From the first of January 1970, a Thursday.
+    private static let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+}

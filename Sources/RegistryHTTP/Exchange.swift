@@ -1,0 +1,208 @@
+import MirrorCore
+import NIOCore
+import NIOHTTP1
+
+/// One request and its response.
+///
+///     waiting ──begin──▶ streaming ──end──▶ ended
+///        │                  └──abort──────▶ ended
+///        └──respond───────────────────────▶ ended
+///
+/// Confined to the connection's event loop. After the end, or when the client has left, every call does nothing: answers
+/// that come late need not look.
+final class Exchange {
+    private enum State {
+        case waiting
+        case streaming
+        case ended
+    }
+
+    let request: HTTPRequestHead
+    let id: String
+    let caller: Caller
+    let server: ServerContext
+    var record = AccessRecord()
+    /// The `ns` parameter that found the upstream, to be answered with.
+    var namespace: String?
+    /// Whether this is the registry API, whose responses say so.
+    var isRegistryAPI = false
+    /// Set when the connection cannot be used after this response.
+    var mustClose = false
+
+    /// Holds this exchange in turn, until its end.
+    private let connection: RequestHandler
+    private let context: ChannelHandlerContext
+    private var state = State.waiting
+    private var leave: (() -> Void)?
+
+    init(
+        _ request: HTTPRequestHead,
+        id: String,
+        caller: Caller,
+        server: ServerContext,
+        connection: RequestHandler,
+        context: ChannelHandlerContext
+    ) {
+        self.request = request
+        self.id = id
+        self.caller = caller
+        self.server = server
+        self.connection = connection
+        self.context = context
+    }
+
+    var isHead: Bool { request.method == .HEAD }
+    var isOpen: Bool { state != .ended }
+    var isWaiting: Bool { state == .waiting }
+    var eventLoop: any EventLoop { context.eventLoop }
+    var allocator: ByteBufferAllocator { context.channel.allocator }
+    /// Whether file regions can be sent as they are; through TLS they must be read first.
+    var sendsFileRegions: Bool { connection.sendsFileRegions }
+
+    /// Sends a whole response with one flush; the body stays away where the request was a HEAD.
+    func respond(_ head: ResponseHead, _ body: ByteBuffer? = nil) {
+        guard begin(head) else { return }
+        if let body, !isHead, body.readableBytes > 0 {
+            record.sentBytes += body.readableBytes
+            context.write(RequestHandler.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        end()
+    }
+
+    /// Sends the head, without flushing; returns whether there is still anyone to send a body to.
+    @discardableResult
+    func begin(_ head: ResponseHead) -> Bool {
+        guard state == .waiting else { return false }
+        state = .streaming
+        record.status = Int(head.status.code)
+        let part = HTTPResponseHead(version: request.version, status: head.status, headers: completed(head))
+        context.write(RequestHandler.wrapOutboundOut(.head(part)), promise: nil)
+        return true
+    }
+
+    /// Sends a piece of the body; the future tells when the client's socket has taken all of it.
+    func send(_ data: IOData) -> EventLoopFuture<Void> {
+        guard state == .streaming else { return eventLoop.makeFailedFuture(ChannelError.alreadyClosed) }
+        let promise = eventLoop.makePromise(of: Void.self)
+        context.writeAndFlush(RequestHandler.wrapOutboundOut(.body(data)), promise: promise)
+        let count = data.readableBytes
+        promise.futureResult.assumeIsolated()
+            .whenSuccess {
+                self.record.sentBytes += count
+                self.connection.responseProgressed()
+            }
+        return promise.futureResult
+    }
+
+    /// Lets what was written go out.
+    func flush() {
+        if state == .streaming { context.flush() }
+    }
+
+    /// Ends a response whose body is complete.
+    func end() {
+        guard state == .streaming else { return }
+        state = .ended
+        leave = nil
+        let closes = mustClose || !request.isKeepAlive
+        connection.responseWillEnd(self, closes: closes)
+        let promise = eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated()
+            .whenComplete { _ in
+                self.note()
+                if closes { self.connection.close(self.context) }
+            }
+        context.writeAndFlush(RequestHandler.wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
+    /// Cuts the connection: the head is out, and a body that ends well would look complete.
+    func abort(_ label: String) {
+        guard state == .streaming else { return }
+        state = .ended
+        leave = nil
+        record.error = label
+        note()
+        connection.responseWillEnd(self, closes: true)
+        context.close(promise: nil)
+    }
+
+    /// Calls `action` if the client leaves before the end of the response.
+    func whenClientLeaves(_ action: @escaping () -> Void) {
+        leave = action
+    }
+
+    /// The client has left before the end.
+    func clientLeft() {
+        guard state != .ended else { return }
+        state = .ended
+        leave.take()?()
+        record.error = "client_left"
+        // nginx's number for it; nothing was sent under it.
+        if record.status == 0 { record.status = 499 }
+        note()
+    }
+
+    private func note() {
+        let log = AccessLog(logger: server.logger, metrics: server.metrics)
+        log.note(record, of: request, id: id, caller: caller)
+    }
+
+    /// The headers that every response has.
+    private func completed(_ head: ResponseHead) -> HTTPHeaders {
+        var head = head
+        if isRegistryAPI {
+            head.add("Docker-Distribution-API-Version", "registry/2.0")
+            if let outcome = record.outcome {
+                head.add(outcome)
+            } else {
+                head.add("Cache-Status", record.error.map { "tidepool; detail=\($0)" } ?? "tidepool")
+            }
+            if let namespace { head.add("OCI-Namespace", namespace) }
+        }
+        head.add("X-Request-Id", id)
+        head.add("Date", server.clock.now)
+        if mustClose || !request.isKeepAlive {
+            head.add("Connection", "close")
+        } else if request.version == .http1_0 {
+            head.add("Connection", "keep-alive")
+        }
+        return head.headers
+    }
+}
+
+extension Exchange {
+    /// Runs `work` as a task and brings its result back to the event loop.
+    ///
+    /// The client's leaving cancels nothing: the work belongs to the cache. If the core does not answer within its own
+    /// time budget, the client gets an answer all the same.
+    func perform<Value: Sendable>(
+        _ work: @escaping @Sendable () async throws(MirrorError) -> Value,
+        then finish: @escaping (Value) -> Void
+    ) {
+        let deadline = eventLoop.assumeIsolated()
+            .scheduleTask(in: TimeAmount(server.options.answerWithin)) {
+                if self.isWaiting { ErrorResponder.respond(.tooSlow, to: self) }
+            }
+        let loopBound = NIOLoopBound(
+            { (result: Result<Value, MirrorError>) in
+                deadline.cancel()
+                guard self.isWaiting else { return }
+                switch result {
+                case .success(let value): finish(value)
+                case .failure(let error): ErrorResponder.respond(error, to: self)
+                }
+            },
+            eventLoop: eventLoop
+        )
+        let eventLoop = eventLoop
+        Task {
+            let result: Result<Value, MirrorError>
+            do throws(MirrorError) {
+                result = .success(try await work())
+            } catch {
+                result = .failure(error)
+            }
+            eventLoop.execute { loopBound.value(result) }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import MirrorCore
+import NIOCore
+
+/// Sends parts of a stored file as the body of a response.
+///
+/// Plain connections get file regions, which go by `sendfile`; through TLS the file is read in chunks. One window is on
+/// its way at a time, and the next follows when the client's socket has taken it: memory and the kernel's queue stay
+/// small however slow the client is. Confined to the connection's event loop.
+final class FileSender {
+    /// A piece of the body.
+    enum Segment {
+        case file(Range<Int>)
+        case bytes(ByteBuffer)
+    }
+
+    /// Large enough that the system calls do not count, small enough for many clients to share the loop.
+    static let regionWindow = 1 << 20
+    /// For TLS, where each window is memory.
+    static let chunkWindow = 256 << 10
+
+    private let exchange: Exchange
+    private let descriptor: LentDescriptor
+    private var segments: [Segment]
+    private let finish: () -> Void
+
+    /// Starts with the first segment; `finish` is called when the last has been taken, and never when the client has gone.
+    static func send(
+        _ segments: [Segment],
+        of file: any StoredFile,
+        to exchange: Exchange,
+        then finish: @escaping () -> Void
+    ) {
+        let sender = FileSender(segments, file, exchange, finish)
+        sender.sendNext()
+    }
+
+    private init(_ segments: [Segment], _ file: any StoredFile, _ exchange: Exchange, _ finish: @escaping () -> Void) {
+        self.segments = segments.reversed()
+        descriptor = LentDescriptor(file)
+        self.exchange = exchange
+        self.finish = finish
+    }
+
+    private func sendNext() {
+        guard exchange.isOpen else { return }
+        switch segments.popLast() {
+        case nil: finish()
+        case .bytes(let buffer): send(.byteBuffer(buffer))
+        case .file(let range) where range.isEmpty: sendNext()
+        case .file(let range):
+            let size = exchange.sendsFileRegions ? Self.regionWindow : Self.chunkWindow
+            let window = range.prefix(size)
+            if window.count < range.count { segments.append(.file(window.upperBound..<range.upperBound)) }
+            send(window)
+        }
+    }
+
+    private func send(_ window: Range<Int>) {
+        guard exchange.sendsFileRegions else {
+            read(window)
+            return
+        }
+        let region = IOData.fileRegion(descriptor.region(window))
+        let files = exchange.server.files
+        guard let readAhead = files.readAhead(window, of: descriptor.file, on: exchange.eventLoop) else {
+            send(region)
+            return
+        }
+        // What was written before goes out in the meantime.
+        exchange.flush()
+        readAhead.assumeIsolated().whenComplete { _ in self.send(region) }
+    }
+
+    private func read(_ window: Range<Int>) {
+        exchange.flush()
+        let region = descriptor.region(window)
+        exchange.server.files.read(region, allocator: exchange.allocator, on: exchange.eventLoop)
+            .assumeIsolated()
+            .whenComplete { self.sendRead($0, of: window) }
+    }
+
+    private func sendRead(_ result: Result<ByteBuffer, any Error>, of window: Range<Int>) {
+        guard case .success(let buffer) = result, buffer.readableBytes == window.count else {
+            // The file is shorter than it was, or the disk fails: the body cannot be completed.
+            exchange.abort("read_failed")
+            return
+        }
+        send(.byteBuffer(buffer))
+    }
+
+    private func send(_ data: IOData) {
+        exchange.send(data).assumeIsolated()
+            .whenComplete { result in
+                guard case .success = result else {
+                    self.exchange.abort("send_failed")
+                    return
+                }
+                // A write to a fast client ends before this returns; going on from here would deepen the stack by every window.
+                self.exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
+            }
+    }
+}

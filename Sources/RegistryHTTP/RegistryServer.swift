@@ -1,0 +1,148 @@
+import Locking
+package import Logging
+package import MirrorCore
+import NIOCore
+import NIOPosix
+
+/// The registry's edge: listens, answers clients from a ``Registry``, and drains.
+///
+///     made ──start──▶ listening ──drain──▶ closed
+///
+/// A server that was started must be drained, or its threads stay.
+package final class RegistryServer: Sendable {
+    private struct Bound {
+        var channels: [any Channel] = []
+        var reloads: [RepeatedTask] = []
+    }
+
+    private let group: MultiThreadedEventLoopGroup
+    private let pool: NIOThreadPool
+    private let context: ServerContext
+    private let bound = Locked(Bound())
+
+    package init(options: Options, registry: any Registry, metrics: Metrics, logger: Logger) {
+        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? System.coreCount)
+        // Threads for a disk, not for the processor: enough that some may wait for a slow one.
+        pool = NIOThreadPool(numberOfThreads: 4)
+        pool.start()
+        context = ServerContext(
+            options: options,
+            registry: registry,
+            metrics: metrics,
+            logger: logger,
+            connections: Connections(limit: options.limits.connections),
+            files: FileAccess(pool: pool)
+        )
+    }
+
+    /// Whether `/readyz` says so: false until it is set, and for good once draining.
+    package var isReady: Bool {
+        get { context.lifecycle.phase == .ready }
+        set { context.lifecycle.set(isReady: newValue) }
+    }
+
+    /// Binds every address and starts to answer.
+    ///
+    /// - Returns: The bound addresses as `host:port`, in the order of the options; a port 0 has become a real one.
+    /// - Throws: ``ListenError`` for the first address that cannot be bound, with nothing left bound.
+    package func start() async throws(ListenError) -> [String] {
+        do throws(ListenError) {
+            var addresses: [String] = []
+            for listener in context.options.listeners {
+                let channel = try await bind(listener)
+                addresses.append(Self.text(of: channel.localAddress))
+            }
+            return addresses
+        } catch {
+            await stop()
+            throw error
+        }
+    }
+
+    /// Stops accepting, lets responses in progress end for at most so long, and closes everything.
+    ///
+    /// Only the first call does.
+    package func drain(within limit: Duration) async {
+        guard context.lifecycle.drain() else { return }
+        await closeListeners()
+        let eventLoop = group.next()
+        let isEmpty = context.connections.quiesce(on: eventLoop)
+        let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) { self.context.connections.closeAll() }
+        try? await isEmpty.get()
+        deadline.cancel()
+        await stop()
+    }
+
+    private func bind(_ listener: Listener) async throws(ListenError) -> any Channel {
+        guard let (host, port) = Self.parse(listener.address) else { throw .invalidAddress(listener.address) }
+        let certificates = try await loadCertificates(for: listener)
+        let setup = ChannelSetup(server: context, certificates: certificates)
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // Requests are small; the default grows to 64 KiB for each connection.
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 16384)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try setup.prepare(channel) }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            bound.withLock { $0.channels.append(channel) }
+            return channel
+        } catch {
+            throw ListenError(error, address: listener.address)
+        }
+    }
+
+    private func loadCertificates(for listener: Listener) async throws(ListenError) -> Certificates? {
+        guard let files = listener.tls else { return nil }
+        let certificates: Certificates
+        do {
+            certificates = try await pool.runIfActive { try Certificates(files) }
+        } catch {
+            throw .certificate(address: listener.address, reason: "\(error)")
+        }
+        let interval = TimeAmount.seconds(30)
+        let task = group.next()
+            .scheduleRepeatedTask(initialDelay: interval, delay: interval) { [pool, context] _ in
+                pool.submit { _ in certificates.reload(logger: context.logger) }
+            }
+        bound.withLock { $0.reloads.append(task) }
+        return certificates
+    }
+
+    private func closeListeners() async {
+        let bound = bound.withLock { bound in
+            defer { bound = Bound() }
+            return bound
+        }
+        for task in bound.reloads { task.cancel() }
+        for channel in bound.channels { try? await channel.close() }
+    }
+
+    private func stop() async {
+        await closeListeners()
+        try? await group.shutdownGracefully()
+        try? await pool.shutdownGracefully()
+    }
+
+    /// Takes an address apart; the host is empty for all interfaces.
+    private static func parse(_ address: String) -> (host: String, port: Int)? {
+        guard let colon = address.lastIndex(of: ":"), let port = UInt16(address[address.index(after: colon)...]) else {
+            return nil
+        }
+        let host = address[..<colon]
+        if host.isEmpty { return ("::", Int(port)) }
+        if host.hasPrefix("["), host.hasSuffix("]") { return (String(host.dropFirst().dropLast()), Int(port)) }
+        return host.contains(":") ? nil : (String(host), Int(port))
+    }
+
+    private static func text(of address: SocketAddress?) -> String {
+        guard let address, let host = address.ipAddress, let port = address.port else { return "" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}

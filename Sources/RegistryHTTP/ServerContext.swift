@@ -1,0 +1,42 @@
+import Locking
+import Logging
+import MirrorCore
+import NIOPosix
+
+/// What all connections of a server share.
+struct ServerContext: Sendable {
+    let options: RegistryServer.Options
+    let registry: any Registry
+    let metrics: Metrics
+    let logger: Logger
+    let lifecycle = Lifecycle()
+    let connections: Connections
+    let files: FileAccess
+    let clock = DateHeader()
+}
+
+/// Whether the server takes requests, for `/readyz`.
+final class Lifecycle: Sendable {
+    enum Phase: String {
+        case starting
+        case ready
+        case draining
+    }
+
+    private let current = Locked(Phase.starting)
+
+    var phase: Phase { current.withLock { $0 } }
+
+    /// Goes between starting and ready; draining is final.
+    func set(isReady: Bool) {
+        current.withLock { if $0 != .draining { $0 = isReady ? .ready : .starting } }
+    }
+
+    /// Returns whether this was the first call.
+    func drain() -> Bool {
+        current.withLock { phase in
+            defer { phase = .draining }
+            return phase != .draining
+        }
+    }
+}

@@ -1,0 +1,24 @@
+/// Keys that the file may have and this release does not act on yet.
+///
+/// They are read and checked like all others, so that a file need not change when they come into force; a value that is
+/// not the default gets a warning, so that nobody relies on it before.
+enum PlannedKeys {
+    /// What brings each key into force, by the key's pattern.
+    static let features: [String: String] = [
+        "cache.max_size": "eviction",
+        "cache.min_free": "eviction",
+        "cache.max_manifests_size": "eviction",
+        "upstreams.*.reserve": "the quota ledger",
+        "upstreams.*.requests_per_minute": "the quota ledger",
+        "upstreams.*.content_sources": "content sources",
+        "upstreams.*.private": "the rules for private repositories",
+        "serve_targets": "prewarming",
+        "admin.address": "the admin API",
+        "admin.token": "the admin API",
+    ]
+
+    /// The warning for a key, if it is one of them.
+    static func warning(for pattern: String) -> String? {
+        features[pattern].map { "has no effect in this release; it comes with \($0)" }
+    }
+}

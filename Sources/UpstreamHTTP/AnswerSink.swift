@@ -1,0 +1,148 @@
+import Curl
+import Locking
+import MirrorCore
+
+/// A whole answer, but for a body that went elsewhere.
+struct Answer: Sendable {
+    var head: ResponseHead
+    var body: [UInt8]
+    /// Where it came from, after redirects.
+    var location: Location
+
+    var status: Int { head.status }
+}
+
+/// What is to become of a successful body.
+enum BodyUse: Sendable {
+    /// Kept, up to so many bytes.
+    case keep(limit: Int)
+    /// Not read: the head is all that is wanted of a GET.
+    case drop
+    /// Handed on, from that offset of the blob.
+    case relay(any BlobSink, offset: Int)
+}
+
+/// Takes one answer off the transfer thread.
+///
+/// Error bodies are kept as far as anyone reads them, whatever the use of a good one is.
+final class AnswerSink: TransferSink {
+    /// How much of an error's body is kept: the text of a limit or a refusal.
+    static let errorBodyLimit = 64 << 10
+
+    private struct State {
+        var head: ResponseHead?
+        var body: [UInt8] = []
+        var received = 0
+        var relay: BlobRelay?
+        var failure: UpstreamError?
+        var isCutShort = false
+    }
+
+    private let use: BodyUse
+    private let state = Locked(State())
+
+    init(_ use: BodyUse) {
+        self.use = use
+    }
+
+    func begin(_ head: ResponseHead) -> Bool {
+        // The lock is only for the reader afterwards: this thread alone calls until then.
+        state.withLock { $0.head = head }
+        guard head.isSuccess else { return true }
+        guard head.isIdentityEncoded else { return fail(.unusable("a content-encoded answer")) }
+        switch use {
+        case .keep: return true
+        case .drop:
+            state.withLock { $0.isCutShort = true }
+            return false
+        case .relay(let sink, let offset):
+            do throws(UpstreamError) {
+                let relay = try BlobRelay(to: sink, head: head, askedFrom: offset)
+                state.withLock { $0.relay = relay }
+                return relay.begin()
+            } catch {
+                return fail(error)
+            }
+        }
+    }
+
+    func receive(_ bytes: Span<UInt8>) -> Bool {
+        let (relay, isSuccess) = state.withLock { state in
+            state.received += bytes.count
+            return (state.relay, state.head?.isSuccess == true)
+        }
+        if let relay {
+            do throws(UpstreamError) {
+                return try relay.receive(bytes)
+            } catch {
+                return fail(error)
+            }
+        }
+        guard case .keep(let limit) = use, isSuccess else { return keepError(bytes) }
+        return keep(bytes, limit: limit) || fail(.unusable("an answer of more than \(limit) bytes"))
+    }
+
+    private func keepError(_ bytes: Span<UInt8>) -> Bool {
+        if keep(bytes, limit: Self.errorBodyLimit) { return true }
+        state.withLock { $0.isCutShort = true }
+        return false
+    }
+
+    private func keep(_ bytes: Span<UInt8>, limit: Int) -> Bool {
+        state.withLock { state in
+            guard state.body.count + bytes.count <= limit else { return false }
+            for index in bytes.indices { state.body.append(bytes[index]) }
+            return true
+        }
+    }
+
+    private func fail(_ error: UpstreamError) -> Bool {
+        state.withLock { $0.failure = error }
+        return false
+    }
+
+    var receivedBytes: Int { state.withLock { $0.received } }
+
+    /// The answer, now that the transfer has ended, with `error` if that is how it did.
+    func answer(from location: Location, endedWith error: TransferError?) throws(UpstreamError) -> Answer {
+        let state = state.withLock { $0 }
+        if let failure = state.failure { throw failure }
+        if let error, !(error.code == .refused && state.isCutShort) { throw UpstreamError(error) }
+        try state.relay?.checkLength()
+        guard let head = state.head else { throw .unavailable(.truncated) }
+        return Answer(head: head, body: state.body, location: location)
+    }
+}
+
+extension ResponseHead {
+    var isSuccess: Bool { (200..<300).contains(status) }
+
+    var isIdentityEncoded: Bool {
+        all("Content-Encoding").allSatisfy { $0.isEmpty || $0.lowercased() == "identity" }
+    }
+
+    /// The length of the body, where the head tells it and is to be believed (RFC 9112, 6.3).
+    var contentLength: Int? {
+        guard self["Transfer-Encoding"] == nil, let length = self["Content-Length"].flatMap({ Int($0) }), length >= 0
+        else { return nil }
+        return length
+    }
+}
+
+extension UpstreamError {
+    init(_ error: TransferError) {
+        self =
+            switch error.code {
+            case .dns: .unavailable(.dns)
+            case .unreachable: .unavailable(.refused)
+            case .truncated: .unavailable(.truncated)
+            case .timedOut: .unavailable(.timeout)
+            case .untrusted: .unavailable(.tls)
+            case .refused: .refusedBySink
+            case .cancelled: .cancelled
+            case .refusedAddress: .unusable("an address that is not to be connected to")
+            case .tooLarge: .unusable("a response head that is too large")
+            case .other(let code): .unusable("libcurl result \(code)")
+            }
+    }
+}

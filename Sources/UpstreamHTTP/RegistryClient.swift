@@ -1,0 +1,72 @@
+import Curl
+import MirrorCore
+import OCI
+
+/// Carries one question to a registry through challenges and redirects, to an answer.
+struct RegistryClient: Sendable {
+    /// A question.
+    struct Call: Sendable {
+        var kind: RequestKind
+        var method = TransferRequest.Method.get
+        var repository: RepositoryName
+        var start: Location
+        var fields: [HeaderField] = []
+        var use: BodyUse
+        /// Whether a redirect to another host is gone after; if not, it is the answer.
+        var leavesHost = true
+    }
+
+    /// Where a call has got to.
+    private struct Course {
+        var location: Location
+        var hops = 0
+        var hasRestarted = false
+        var progress = Authoriser.Progress()
+    }
+
+    let requester: Requester
+    let authoriser: Authoriser
+
+    /// The last answer: a success, or an error that neither authorisation nor another place could mend.
+    func answer(to call: Call) async throws(UpstreamError) -> Answer {
+        var course = Course(location: call.start)
+        while true {
+            let origin = course.location.origin
+            let presented = try await authoriser.presented(for: call.repository, at: origin, course.progress)
+            let answer = try await requester.send(request(call, course, presented))
+            switch answer.status {
+            case let status where Redirects.isRedirect(status):
+                guard let target = try target(of: answer, call) else { return answer }
+                course.hops += 1
+                guard course.hops <= Redirects.limit else { throw .unusable("too many redirects") }
+                // What was learnt is of the place that said it.
+                if target.origin != origin { course.progress = Authoriser.Progress() }
+                course.location = target
+            case 401 where authoriser.governs(origin):
+                try await authoriser.learn(from: answer, to: presented, &course.progress)
+            case 401, 403:
+                // A signed URL that has run out, say: the registry gives a new one, once.
+                guard course.hops > 0, !authoriser.governs(origin), !course.hasRestarted else { return answer }
+                course = Course(location: call.start, hasRestarted: true)
+            default: return answer
+            }
+        }
+    }
+
+    private func request(_ call: Call, _ course: Course, _ presented: Authoriser.Presented) -> Requester.Request {
+        Requester.Request(
+            kind: course.hops == 0 ? call.kind : .redirect,
+            method: call.method,
+            location: course.location,
+            fields: call.fields + [presented.field].compactMap(\.self),
+            use: call.use
+        )
+    }
+
+    /// Where a redirect leads, or `nil` when this call does not go there.
+    private func target(of answer: Answer, _ call: Call) throws(UpstreamError) -> Location? {
+        let insecureAllowed = !requester.endpoint.origin.isSecure
+        let target = try Redirects.target(of: answer.head, from: answer.location, insecureAllowed: insecureAllowed)
+        return call.leavesHost || target.origin.host == answer.location.origin.host ? target : nil
+    }
+}

@@ -1,0 +1,79 @@
+import MirrorTesting
+import NIOHTTP1
+import Testing
+
+/// Tests of the built binary.
+///
+/// One after the other: each has processes of its own, and this suite is not here to measure what two cores can hold.
+@Suite("End to end", .serialized, .timeLimit(.minutes(3)))
+enum EndToEnd {}
+
+/// A scripted Hub and a mirror of it.
+struct Stage {
+    let hub: ScriptedHub
+    let mirror: TidepoolProcess
+
+    var client: TestClient { mirror.client }
+
+    /// Runs a test with a Hub and a mirror, and checks afterwards what must hold after every test.
+    ///
+    /// That is: the mirror ends in good order; it asked the Hub nothing that it should not have; nothing is left in the
+    /// spool; and no secret stands in a log, the metrics, or a file.
+    static func run(
+        hub hubOptions: HubOptions = HubOptions(),
+        _ configure: (ScriptedHub, inout TidepoolProcess.Options) throws -> Void = { _, _ in },
+        _ body: (Stage) async throws -> Void
+    ) async throws {
+        let hub = try await ScriptedHub.start(hubOptions)
+        var options = TidepoolProcess.Options()
+        try configure(hub, &options)
+        let mirror = try await TidepoolProcess.start(upstream: hub.endpoint, options)
+        do {
+            let stage = Stage(hub: hub, mirror: mirror)
+            try await body(stage)
+            try await stage.checkEnd()
+        } catch {
+            print("---- tidepool's log\n\(mirror.log)\n---- what the Hub was asked\n\(hub.log)")
+            await mirror.kill()
+            await hub.stop()
+            throw error
+        }
+        await hub.stop()
+    }
+
+    private func checkEnd() async throws {
+        let metrics = try await client.get("/metrics")
+        #expect(metrics.status == 200)
+        mirror.terminate()
+        let status = await mirror.waitForExit()
+        #expect(status == .exited(0), "tidepool ended with \(String(describing: status)):\n\(mirror.log)")
+        #expect(hub.complaints.isEmpty, "the Hub complains: \(hub.complaints)")
+        #expect(mirror.directory.files(under: "data/spool").isEmpty, "something is left in the spool")
+        let leaks = SecretScan.leaks(of: hub.secrets, in: ["log": mirror.log, "metrics": metrics.text])
+        #expect(leaks + SecretScan.leaks(of: hub.secrets, below: mirror.dataDirectory) == [])
+    }
+}
+
+extension ScriptedHub {
+    /// Manifest GETs, the ones that cost quota, since a point in the log.
+    func manifestReads(since mark: Int = 0) -> Int { log.since(mark).count(.GET, role: .registry, kind: .manifest) }
+
+    func manifestHeads(since mark: Int = 0) -> Int { log.since(mark).count(.HEAD, role: .registry, kind: .manifest) }
+
+    /// Transfers of a blob from the CDN.
+    func transfers(of blob: Content) -> Int { log.count(.GET, role: .cdn, reference: "\(blob.digest)") }
+}
+
+extension TestResponse {
+    var digestHeader: String? { headers.first(name: "docker-content-digest") }
+
+    /// Whether the body is this content, whole.
+    func isExactly(_ content: Content) -> Bool {
+        isComplete && body.count == content.count && Content.digest(of: body) == content.digest
+    }
+
+    /// Whether it is an error envelope with one of these codes.
+    func isError(_ codes: String...) -> Bool {
+        headers.first(name: "content-type") == "application/json" && codes.contains { text.contains("\"\($0)\"") }
+    }
+}

@@ -1,0 +1,171 @@
+import MirrorTesting
+import NIOHTTP1
+import Testing
+
+extension EndToEnd {
+    @Suite("Start, stop and crash")
+    struct LifecycleTests {
+        @Test("SIGTERM lets answers under way end, takes no new clients, and exits 0")
+        func drains() async throws {
+            let blob = Content(seed: 121, count: 2 << 20)
+            try await Stage.run { stage in
+                let barrier = Barrier()
+                stage.hub.publish(blob, as: "library/big")
+                stage.hub.script(RequestMatcher(.GET, role: .cdn), .stall(after: 1 << 20, until: barrier))
+                let path = "/v2/library/big/blobs/\(blob.digest)"
+                let exchange = try await stage.client.start("GET", path)
+                await exchange.bodyBytes(atLeast: 1)
+                #expect(try await stage.client.get("/metrics").status == 200)
+                stage.mirror.terminate()
+                await expectNoNewClients(stage)
+                barrier.open()
+                #expect(try await exchange.response().isExactly(blob))
+                #expect(await stage.mirror.waitForExit() == .exited(0))
+            }
+        }
+
+        @Test("after kill -9 everything that was complete is served, with the Hub gone")
+        func crash() async throws {
+            let hub = try await ScriptedHub.start()
+            let image = hub.publish(.multiPlatform(seed: 122), as: "library/app", tags: ["1"])
+            let directory = try TemporaryDirectory("crash")
+            let first = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
+            let paths = ["manifests/1"] + image.blobs.map { "blobs/\($0.digest)" }
+            for path in paths { #expect(try await first.client.get("/v2/library/app/\(path)").status == 200) }
+            await first.kill()
+            await hub.stop()
+            let second = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
+            #expect(try await second.client.get("/v2/library/app/manifests/1").isExactly(image.manifest.content))
+            for blob in image.blobs {
+                #expect(try await second.client.get("/v2/library/app/blobs/\(blob.digest)").isExactly(blob))
+            }
+            second.terminate()
+            #expect(await second.waitForExit() == .exited(0))
+        }
+
+        @Test("kill -9 in the middle of a transfer leaves nothing wrong behind")
+        func crashInTransfer() async throws {
+            let blob = Content(seed: 123, count: 4 << 20)
+            let hub = try await ScriptedHub.start()
+            let barrier = Barrier()
+            hub.publish(blob, as: "library/big")
+            hub.script(RequestMatcher(.GET, role: .cdn), .stall(after: 1 << 20, until: barrier))
+            let directory = try TemporaryDirectory("crash")
+            let first = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
+            let path = "/v2/library/big/blobs/\(blob.digest)"
+            await (try first.client.start("GET", path)).bodyBytes(atLeast: 1)
+            await first.kill()
+            barrier.open()
+            let second = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
+            #expect(try await second.client.get(path).isExactly(blob))
+            second.terminate()
+            #expect(await second.waitForExit() == .exited(0))
+            #expect(directory.files(under: "data/spool").isEmpty)
+            await hub.stop()
+        }
+
+        @Test("a second mirror on the same data refuses, naming the owner")
+        func dataDirectoryTaken() async throws {
+            try await Stage.run { stage in
+                let result = try await TidepoolProcess.run([
+                    "serve", "--config", stage.mirror.directory.path("tidepool.yaml"), "--listen", "127.0.0.1:0",
+                ])
+                #expect(result.status == .exited(2), "\(result)")
+                #expect(result.errors.contains("\(stage.mirror.identifier)"), "\(result)")
+                #expect(result.errors.contains(stage.mirror.dataDirectory), "\(result)")
+                #expect(try await stage.client.get("/v2/").status == 200)
+            }
+        }
+
+        @Test("a port that is taken is named")
+        func portTaken() async throws {
+            try await Stage.run { stage in
+                var options = TidepoolProcess.Options()
+                options.port = stage.mirror.port
+                let result = try await serve(options, in: TemporaryDirectory("taken"))
+                #expect(result.status == .exited(2), "\(result)")
+                #expect(result.errors.contains("127.0.0.1:\(stage.mirror.port)"), "\(result)")
+            }
+        }
+
+        @Test("a data directory that cannot be written is named")
+        func unwritable() async throws {
+            let directory = try TemporaryDirectory("unwritable")
+            // A file in its place: also root cannot write there.
+            try directory.write("", to: "data")
+            let result = try await serve(TidepoolProcess.Options(), in: directory)
+            #expect(result.status == .exited(2), "\(result)")
+            #expect(result.errors.contains(directory.path("data")), "\(result)")
+        }
+
+        @Test(
+            "all mistakes of a configuration are told at once, with their lines; exit 3",
+            arguments: ["serve", "check-config"]
+        )
+        func badConfiguration(command: String) async throws {
+            let directory = try TemporaryDirectory("bad")
+            let text = """
+                listen:
+                  - address: nonsense
+                data_dri: /tmp/x
+                upstreams:
+                  docker.io:
+                    tag_tll: 5s
+                    stale_if_error: soon
+                cache: { max_size: 50GBB }
+
+                """
+            let path = try directory.write(text, to: "bad.yaml")
+            let arguments = command == "serve" ? ["serve", "--config", path] : ["check-config", path]
+            let result = try await TidepoolProcess.run(arguments)
+            #expect(result.status == .exited(3), "\(result)")
+            for (line, word) in [(2, "nonsense"), (3, "data_dir"), (6, "tag_ttl"), (7, "soon"), (8, "50GBB")] {
+                let told = result.errors.split(separator: "\n")
+                    .contains { $0.contains("bad.yaml:\(line)") && $0.contains(word) }
+                #expect(told, "line \(line), \(word): \(result.errors)")
+            }
+        }
+
+        @Test("health is 0 for a mirror that runs and 1 for one that does not")
+        func health() async throws {
+            try await Stage.run { stage in
+                let url = "http://\(stage.mirror.authority)"
+                #expect(try await TidepoolProcess.run(["health", url]).status == .exited(0))
+                #expect(try await stage.client.get("/healthz").status == 200)
+                #expect(try await stage.client.get("/readyz").status == 200)
+                let nobody = try await FreePort.find()
+                #expect(try await TidepoolProcess.run(["health", "http://127.0.0.1:\(nobody)"]).status == .exited(1))
+            }
+        }
+
+        @Test("the mirror starts and is ready while the Hub is down")
+        func startsWithoutHub() async throws {
+            let hub = try await ScriptedHub.start()
+            await hub.stop()
+            let mirror = try await TidepoolProcess.start(upstream: hub.endpoint)
+            #expect(try await mirror.client.get("/readyz").status == 200)
+            let response = try await mirror.client.get("/v2/library/app/manifests/1")
+            #expect(response.status == 503 && response.isError("UNAVAILABLE"), "\(response.status) \(response.text)")
+            #expect(response.headers["retry-after"].first.flatMap { Int($0) } != nil)
+            mirror.terminate()
+            #expect(await mirror.waitForExit() == .exited(0))
+        }
+
+        private func serve(
+            _ options: TidepoolProcess.Options,
+            in directory: TemporaryDirectory
+        ) async throws -> CommandResult {
+            let path = try TidepoolProcess.writeConfiguration(upstream: "http://127.0.0.1:9", options, in: directory)
+            return try await TidepoolProcess.run(["serve", "--config", path])
+        }
+
+        /// Returns when the listener refuses connections, or shuts them without an answer.
+        private func expectNoNewClients(_ stage: Stage) async {
+            for _ in 0..<500 {
+                guard let response = try? await stage.client.get("/v2/"), response.status == 200 else { return }
+                try? await Task.sleep(for: .milliseconds(10))
+            }
+            Issue.record("new clients are still served after SIGTERM")
+        }
+    }
+}

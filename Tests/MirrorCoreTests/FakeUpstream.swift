@@ -1,0 +1,238 @@
+import Hashing
+import Locking
+import MirrorCore
+import OCI
+
+/// An upstream in memory, which counts what it is asked and holds back what a test wants held back.
+final class FakeUpstream: Upstream {
+    struct Content {
+        var tags: [String: Digest] = [:]
+        var manifests: [Digest: FetchedManifest] = [:]
+        var blobs: [Digest: [UInt8]] = [:]
+        /// What repositories have, when it is not everything.
+        var only: [String: Set<Digest>] = [:]
+        var referrers: ReferrersAnswer = .unsupported
+        /// The error of the next requests of a kind, oldest first; `nil` lets one through.
+        var failures: [Kind: [UpstreamError?]] = [:]
+        /// Fails every request of a kind.
+        var outage: [Kind: UpstreamError] = [:]
+        var omitsLength = false
+        /// Sends blobs in pieces of this size.
+        var piece = 64 << 10
+        /// Blob bodies stop here until the gate opens.
+        var gate: (offset: Int, gate: Gate)?
+        /// HEADs of tags wait here.
+        var headGate: Gate?
+        /// Breaks the n-th blob transfer after so many bytes of it.
+        var cuts: [Int] = []
+        /// Spoils the byte at the offset, in so many transfers.
+        var spoiled: (offset: Int, times: Int)?
+        var ignoresRange = false
+    }
+
+    enum Kind: Hashable, Sendable {
+        case headManifest
+        case manifest
+        case headBlob
+        case blob
+        case tags
+        case referrers
+    }
+
+    struct Request: Hashable, Sendable {
+        var kind: Kind
+        var repository: String
+        var reference: String
+        var offset = 0
+    }
+
+    let name: UpstreamName
+    private let content = Locked(Content())
+    private let log = Locked<[Request]>([])
+
+    init(_ name: UpstreamName = .dockerHub) {
+        self.name = name
+    }
+
+    func change(_ body: (inout Content) -> Void) {
+        content.withLock { body(&$0) }
+    }
+
+    var requests: [Request] { log.withLock { $0 } }
+
+    func count(_ kind: Kind) -> Int { requests.filter { $0.kind == kind }.count }
+
+    /// Adds a manifest under a tag; returns its digest.
+    @discardableResult
+    func add(tag: String?, manifest document: String, mediaType: String? = MediaType.ociManifest) -> Digest {
+        let bytes = Array(document.utf8)
+        let digest = sha256(bytes)
+        change { content in
+            content.manifests[digest] = FetchedManifest(bytes: bytes, mediaType: mediaType)
+            if let tag { content.tags[tag] = digest }
+        }
+        return digest
+    }
+
+    @discardableResult
+    func add(blob bytes: [UInt8]) -> Digest {
+        let digest = sha256(bytes)
+        change { $0.blobs[digest] = bytes }
+        return digest
+    }
+
+    private func enter(
+        _ kind: Kind,
+        _ repository: RepositoryName,
+        _ reference: String,
+        offset: Int = 0
+    ) throws(UpstreamError) {
+        log.withLock {
+            $0.append(Request(kind: kind, repository: repository.text, reference: reference, offset: offset))
+        }
+        let failure: UpstreamError? = content.withLock { content in
+            if let outage = content.outage[kind] { return outage }
+            guard content.failures[kind]?.isEmpty == false else { return nil }
+            return content.failures[kind]?.removeFirst()
+        }
+        if let failure { throw failure }
+    }
+
+    private func has(_ digest: Digest, _ repository: RepositoryName) -> Bool {
+        content.withLock { $0.only[repository.text]?.contains(digest) ?? true }
+    }
+
+    private func find(
+        _ reference: Reference,
+        _ repository: RepositoryName
+    ) throws(UpstreamError) -> (Digest, FetchedManifest) {
+        let found: (Digest, FetchedManifest)? = content.withLock { content in
+            let digest: Digest? =
+                switch reference {
+                case .tag(let tag): content.tags[tag.text]
+                case .digest(let digest): digest
+                }
+            return digest.flatMap { digest in content.manifests[digest].map { (digest, $0) } }
+        }
+        guard let found, has(found.0, repository) else { throw .notFound }
+        return found
+    }
+
+    func headManifest(
+        _ reference: Reference,
+        in repository: RepositoryName
+    ) async throws(UpstreamError) -> ManifestDescription {
+        try enter(.headManifest, repository, "\(reference)")
+        let gate = content.withLock { $0.headGate }
+        await gate?.wait()
+        let (digest, manifest) = try find(reference, repository)
+        return ManifestDescription(digest: digest, mediaType: manifest.mediaType, size: manifest.bytes.count)
+    }
+
+    func manifest(_ reference: Reference, in repository: RepositoryName) async throws(UpstreamError) -> FetchedManifest
+    {
+        try enter(.manifest, repository, "\(reference)")
+        return try find(reference, repository).1
+    }
+
+    func headBlob(_ digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> Int? {
+        try enter(.headBlob, repository, "\(digest)")
+        let size = content.withLock { $0.blobs[digest]?.count }
+        guard let size, has(digest, repository) else { throw .notFound }
+        return size
+    }
+
+    func blob(
+        _ digest: Digest,
+        in repository: RepositoryName,
+        from offset: Int,
+        into sink: any BlobSink
+    ) async throws(UpstreamError) {
+        try enter(.blob, repository, "\(digest)", offset: offset)
+        let (bytes, plan, cut) = content.withLock { content in
+            let cut = content.cuts.isEmpty ? nil : content.cuts.removeFirst()
+            var bytes = content.blobs[digest]
+            if let spoiled = content.spoiled, spoiled.times > 0 {
+                bytes?[spoiled.offset] ^= 1
+                content.spoiled?.times -= 1
+            }
+            return (bytes, content, cut)
+        }
+        guard let bytes, has(digest, repository) else { throw .notFound }
+        let start = plan.ignoresRange ? 0 : offset
+        guard sink.begin(BlobHead(offset: start, length: plan.omitsLength ? nil : bytes.count)) else {
+            throw .refusedBySink
+        }
+        var position = start
+        while position < bytes.count {
+            var end = min(position + plan.piece, bytes.count)
+            if let gate = plan.gate, position < gate.offset { end = min(end, gate.offset) }
+            if let gate = plan.gate, position == gate.offset { await gate.gate.wait() }
+            if let cut { end = min(end, start + cut) }
+            guard sink.receive(bytes[position..<end].span) else { throw .refusedBySink }
+            position = end
+            if Task.isCancelled { throw .cancelled }
+            if let cut, position >= start + cut, position < bytes.count { throw .unavailable(.truncated) }
+        }
+    }
+
+    func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String] {
+        try enter(.tags, repository, "")
+        return content.withLock { Array($0.tags.keys) }
+    }
+
+    func referrers(of digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> ReferrersAnswer {
+        try enter(.referrers, repository, "\(digest)")
+        return content.withLock { $0.referrers }
+    }
+}
+
+func sha256(_ bytes: [UInt8]) -> Digest {
+    var hasher = ContentHasher(.sha256)
+    hasher.update(bytes.span)
+    return Digest(algorithm: .sha256, bytes: hasher.finalize().span)!
+}
+
+/// Holds back whoever comes, until it is opened.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+        var arrivals: [CheckedContinuation<Void, Never>] = []
+        var hasArrived = false
+    }
+    private let state = Locked(State())
+
+    func wait() async {
+        await withCheckedContinuation { continuation in
+            let (isOpen, arrivals) = state.withLock { state in
+                defer { state.arrivals = [] }
+                state.hasArrived = true
+                if !state.isOpen { state.waiting.append(continuation) }
+                return (state.isOpen, state.arrivals)
+            }
+            for arrival in arrivals { arrival.resume() }
+            if isOpen { continuation.resume() }
+        }
+    }
+
+    /// Returns once somebody waits at the gate.
+    func reached() async {
+        await withCheckedContinuation { continuation in
+            let isDone = state.withLock { state in
+                if !state.hasArrived { state.arrivals.append(continuation) }
+                return state.hasArrived
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    func open() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [] }
+            state.isOpen = true
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+}

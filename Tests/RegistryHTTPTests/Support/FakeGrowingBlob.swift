@@ -1,0 +1,83 @@
+import Locking
+import MirrorCore
+
+/// A blob that grows when the test says so.
+final class FakeGrowingBlob: GrowingBlob {
+    private struct State {
+        var landed = 0
+        var isComplete = false
+        var failure: MirrorError?
+        var wakes: [@Sendable () -> Void] = []
+        var readers = 0
+    }
+
+    let length: Int?
+    let file: TemporaryFile
+    private let state = Locked(State())
+
+    init(length: Int?) throws {
+        self.length = length
+        file = try TemporaryFile([])
+    }
+
+    /// How many readers have not left.
+    var readers: Int { state.withLock { $0.readers } }
+
+    func reader(of range: Range<Int>) -> any GrowingBlobReader {
+        state.withLock { $0.readers += 1 }
+        return Reader(self, range)
+    }
+
+    func grow(by bytes: [UInt8]) {
+        file.append(bytes, at: state.withLock { $0.landed })
+        change { $0.landed += bytes.count }
+    }
+
+    func finish() { change { $0.isComplete = true } }
+
+    func fail(_ error: MirrorError) { change { $0.failure = error } }
+
+    private func change(_ body: (inout State) -> Void) {
+        let wakes = state.withLock { state in
+            var copy = state
+            body(&copy)
+            let wakes = copy.wakes
+            copy.wakes = []
+            state = copy
+            return wakes
+        }
+        for wake in wakes { wake() }
+    }
+
+    private final class Reader: GrowingBlobReader {
+        private let blob: FakeGrowingBlob
+        private let end: Int
+        private var position: Int
+
+        init(_ blob: FakeGrowingBlob, _ range: Range<Int>) {
+            self.blob = blob
+            position = range.lowerBound
+            end = range.upperBound
+        }
+
+        func next(wake: @escaping @Sendable () -> Void) -> ReadStep {
+            let position = position
+            let end = end
+            let file = blob.file
+            let step: ReadStep = blob.state.withLock { state in
+                if let failure = state.failure { return .failed(failure) }
+                let available = min(state.landed, end)
+                if available > position { return .send(file, position..<available) }
+                if position == end || state.isComplete { return .finished }
+                state.wakes.append(wake)
+                return .wait
+            }
+            if case .send(_, let range) = step { self.position = range.upperBound }
+            return step
+        }
+
+        func leave() {
+            blob.state.withLock { $0.readers -= 1 }
+        }
+    }
+}
