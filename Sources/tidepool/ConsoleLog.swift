@@ -66,7 +66,7 @@ struct ConsoleLogHandler: LogHandler {
         var fields = metadata
         if let own = event.metadata { fields.merge(own) { $1 } }
         let sorted = fields.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-        let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+        let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         switch format {
         case .text: writer.write(Self.text(time, event.level, "\(event.message)", sorted))
         case .json: writer.write(Self.json(time, event.level, "\(event.message)", sorted))

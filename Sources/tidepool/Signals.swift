@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Locking
 
 /// The signals that the server acts on, as they come.
 enum ServerSignal: Int32, CaseIterable, Sendable {
@@ -11,16 +12,18 @@ enum ServerSignal: Int32, CaseIterable, Sendable {
     static func stream() -> AsyncStream<ServerSignal> {
         signal(SIGPIPE, SIG_IGN)
         let (stream, continuation) = AsyncStream<ServerSignal>.makeStream()
-        let sources = allCases.map { kind in
+        var sources: [any DispatchSourceSignal] = []
+        for kind in allCases {
             signal(kind.rawValue, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: kind.rawValue, queue: .global())
             source.setEventHandler { continuation.yield(kind) }
             source.resume()
-            return source
+            sources.append(source)
         }
+        let kept = Locked(sources)
         // The sources live as long as somebody may read the stream.
         continuation.onTermination = { _ in
-            for source in sources { source.cancel() }
+            kept.withLock { for source in $0 { source.cancel() } }
         }
         return stream
     }
