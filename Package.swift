@@ -102,7 +102,7 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["MirrorTesting", "OCI", "tidepool", nioCore, nioHTTP1],
+            dependencies: ["MirrorTesting", "OCI", "Locking", "tidepool", nioCore, nioHTTP1]
         ),
         .testTarget(
             name: "MirrorCoreTests",

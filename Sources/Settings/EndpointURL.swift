@@ -27,7 +27,7 @@ package struct EndpointURL: Hashable, Sendable {
             throw Refusal("is not an http:// or https:// URL")
         }
         guard parts.userInfo == nil else {
-            throw Refusal("has a user name or password in it; they belong under credentials")
+            throw Refusal("has a user name or password in it, which an endpoint cannot have")
         }
         guard !parts.rest.contains(where: { $0 == "?" || $0 == "#" }) else {
             throw Refusal("has a query or a fragment, which an endpoint cannot have")

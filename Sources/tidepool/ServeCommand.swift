@@ -1,11 +1,116 @@
 import ArgumentParser
+import Foundation
+import Logging
+import OCI
+import Posix
+import RegistryHTTP
+import Settings
 
 /// Runs the mirror.
 struct ServeCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Run the mirror.")
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the mirror until SIGTERM or SIGINT.",
+        discussion: "A signal drains it: no new connections, answers on their way end, for at most the setting `drain`."
+    )
+
+    @Option(help: "The settings file. Default: $TIDEPOOL_CONFIG, or the built-in settings.")
+    var config: String?
+
+    @Option(help: "Listen here instead of where the settings say.", transform: Self.address)
+    var listen: ListenAddress?
+
+    @Option(help: "Keep the cache here instead of where the settings say.")
+    var dataDir: String?
+
+    @Option(help: "The /v2/ endpoint of the default upstream.", transform: Self.url)
+    var upstreamEndpoint: EndpointURL?
+
+    @Option(help: "Wait so long for another process to release the data directory.", transform: Self.duration)
+    var lockWait: Duration?
 
     func run() async throws {
-        Console.problem("serve is not put together yet")
-        throw ExitCode.failed
+        let settings = try overridden(CheckConfigCommand.load(config).settings)
+        let signals = ServerSignal.stream()
+        OpenFileLimit.raise()
+        let writer = LogWriter()
+        defer { writer.close() }
+        let logger = Self.logger(settings.log, writer)
+        let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, logger: logger) }
+        do {
+            let addresses = try await mirror.start()
+            for (listener, address) in zip(settings.listen, addresses) {
+                Console.result("listening on \(listener.tls == nil ? "http" : "https")://\(address)")
+            }
+            logger.notice("ready", metadata: ["data_dir": "\(settings.dataDirectory)"])
+            await Self.untilTold(signals, logger)
+        } catch {
+            await mirror.stop(draining: .zero)
+            Console.problem("tidepool: \(error)")
+            throw ExitCode.failed
+        }
+        logger.notice("draining", metadata: ["at_most": "\(settings.drain)"])
+        await mirror.stop(draining: settings.drain)
+        logger.notice("stopped")
+    }
+
+    private func overridden(_ settings: MirrorSettings) -> MirrorSettings {
+        var settings = settings
+        if let listen { settings.listen = [Settings.Listener(address: listen)] }
+        if let dataDir { settings.dataDirectory = dataDir }
+        if let upstreamEndpoint {
+            for index in settings.upstreams.indices where settings.upstreams[index].name == settings.defaultUpstream {
+                settings.upstreams[index].endpoint = upstreamEndpoint
+            }
+        }
+        return settings
+    }
+
+    /// Runs `body`; a failure becomes one line and an exit code.
+    private static func reporting<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch {
+            Console.problem("tidepool: \(error)")
+            throw ExitCode.failed
+        }
+    }
+
+    private static func untilTold(_ signals: AsyncStream<ServerSignal>, _ logger: Logger) async {
+        for await signal in signals {
+            guard signal == .hangUp else { return }
+            logger.notice("SIGHUP: settings are read at start only; restart to apply a change")
+        }
+    }
+
+    private static func logger(_ settings: LogSettings, _ writer: LogWriter) -> Logger {
+        let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
+        return Logger(label: "tidepool") { label in
+            ConsoleLogHandler(label: label, format: settings.format, writer: writer, logLevel: level)
+        }
+    }
+
+    // MARK: - Options
+
+    private static func address(_ text: String) throws -> ListenAddress {
+        guard let address = ListenAddress(text) else {
+            throw ValidationError("\"\(text)\" is not an address; write host:port, such as 127.0.0.1:5000 or [::]:5000")
+        }
+        return address
+    }
+
+    private static func url(_ text: String) throws -> EndpointURL {
+        do {
+            return try EndpointURL(text)
+        } catch {
+            throw ValidationError("the URL \(error.text)")
+        }
+    }
+
+    private static func duration(_ text: String) throws -> Duration {
+        guard let duration = Duration(settingsText: text) else {
+            throw ValidationError("\"\(text)\" is not a duration; write a number and a unit, such as 30s")
+        }
+        return duration
     }
 }

@@ -1,4 +1,6 @@
 import MirrorTesting
+import NIOHTTP1
+import OCI
 import Testing
 
 extension EndToEnd {
@@ -25,7 +27,8 @@ extension EndToEnd {
                 if times > 1 { #expect(!isStored(stage), "a wrong blob landed") }
 
                 stage.hub.clearScript()
-                #expect(try await stage.client.get(Self.path).isExactly(Self.blob), "the next pull")
+                let next = try await stage.client.get(Self.path)
+                #expect(next.isExactly(Self.blob), "the next pull")
                 #expect(isStored(stage))
             }
         }
@@ -45,7 +48,8 @@ extension EndToEnd {
                     #expect(!response.isComplete || response.status >= 500 || response.isExactly(Self.blob))
                 }
                 stage.hub.clearScript()
-                #expect(try await stage.client.get(Self.path).isExactly(Self.blob), "the next pull")
+                let next = try await stage.client.get(Self.path)
+                #expect(next.isExactly(Self.blob), "the next pull")
             }
         }
 

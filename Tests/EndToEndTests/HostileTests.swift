@@ -1,4 +1,5 @@
 import MirrorTesting
+import NIOCore
 import Testing
 
 extension EndToEnd {

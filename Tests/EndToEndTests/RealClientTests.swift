@@ -1,4 +1,5 @@
 import MirrorTesting
+import OCI
 import Testing
 
 extension EndToEnd {

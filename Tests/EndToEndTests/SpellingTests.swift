@@ -1,4 +1,5 @@
 import MirrorTesting
+import NIOHTTP1
 import Testing
 
 extension EndToEnd {

@@ -23,7 +23,8 @@ struct ImportGraphTests {
             "Synchronization",
         ],
         "DiskStore": [
-            "FoundationEssentials", "Hashing", "Locking", "Logging", "MirrorCore", "OCI", "Posix", "Synchronization",
+            "FoundationEssentials", "Glibc", "Hashing", "Locking", "Logging", "MirrorCore", "OCI", "Posix",
+            "Synchronization",
         ],
         "LMDBIndex": [
             "FoundationEssentials", "LMDB", "Locking", "Logging", "MirrorCore", "OCI", "Posix", "Synchronization",

@@ -99,6 +99,15 @@ struct ShippedFileTests {
         #expect(MirrorSettings(environment: environment).dataDirectory == path)
     }
 
+    @Test("the command line names the file, or else TIDEPOOL_CONFIG, or else there is none")
+    func whichFile() throws {
+        let environment = ["TIDEPOOL_CONFIG": "/env.yaml"]
+        #expect(SettingsFile.path(given: "/given.yaml", environment: environment) == "/given.yaml")
+        #expect(SettingsFile.path(given: nil, environment: environment) == "/env.yaml")
+        #expect(SettingsFile.path(given: nil, environment: ["TIDEPOOL_CONFIG": ""]) == nil)
+        #expect(try MirrorSettings.load(file: nil, environment: [:]).settings == MirrorSettings(environment: [:]))
+    }
+
     @Test("relative paths start at the file's directory")
     func relativePaths() throws {
         let settings = try MirrorSettings.load(text: "data_dir: state", file: "/etc/tidepool.yaml", environment: [:])

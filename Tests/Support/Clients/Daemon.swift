@@ -1,3 +1,5 @@
+import Glibc
+
 /// A client's daemon, in a mount and a process name space of its own.
 ///
 /// Whatever it mounts or starts is gone with it, however it ends.
@@ -44,8 +46,10 @@ package final class Daemon: Sendable {
 
     package var log: String { directory.read("daemon.log") }
 
+    /// Asks the daemon to end, and insists after a while.
     package func stop() async {
-        process.kill()
-        await process.waitForExit()
+        // To the group: `unshare` itself does not pass it on.
+        process.signalGroup(SIGTERM)
+        _ = await process.waitForExit(within: .seconds(10))
     }
 }

@@ -7,7 +7,14 @@ package final class Podman: Sendable {
         configuration = try RegistriesConfiguration(mirror: mirror)
         directory = try TemporaryDirectory("podman")
         // A user's storage.conf must not matter.
-        try directory.write("[storage]\ndriver = \"vfs\"\n", to: "storage.conf")
+        let storage = """
+            [storage]
+            driver = "vfs"
+            graphroot = "\(directory.path("root"))"
+            runroot = "\(directory.path("run"))"
+
+            """
+        try directory.write(storage, to: "storage.conf")
         try directory.write(#"{"default":[{"type":"insecureAcceptAnything"}]}"#, to: ".config/containers/policy.json")
     }
 

@@ -5,6 +5,7 @@ extension HubState {
     /// The registry API, read-only, as registry-1.docker.io answers it.
     mutating func registryReply(to request: HubRequest) -> HubReply {
         var reply = uncheckedReply(to: request)
+        if request.query["ns"] != nil { reply.complaint = "ns is for mirrors, not for upstreams" }
         reply.headers.add(name: "docker-distribution-api-version", value: "registry/2.0")
         return reply
     }
@@ -12,9 +13,6 @@ extension HubState {
     private mutating func uncheckedReply(to request: HubRequest) -> HubReply {
         guard request.method == .GET || request.method == .HEAD else {
             return HubReply.error(.methodNotAllowed, "UNSUPPORTED").complaining("a write")
-        }
-        if request.query["ns"] != nil {
-            return HubReply.error(.badRequest, "UNKNOWN").complaining("ns is for mirrors, not for upstreams")
         }
         if let challenge = challenge(for: request, repository: request.target.repository) { return challenge }
         guard let name = request.target.repository else {

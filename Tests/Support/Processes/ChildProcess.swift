@@ -96,10 +96,12 @@ package final class ChildProcess: Sendable {
         if isRunning { Glibc.kill(identifier, signal) }
     }
 
-    /// Ends the whole process group at once.
-    package func kill() {
-        if isRunning { Glibc.kill(-identifier, SIGKILL) }
+    package func signalGroup(_ signal: Int32) {
+        if isRunning { Glibc.kill(-identifier, signal) }
     }
+
+    /// Ends the whole process group at once.
+    package func kill() { signalGroup(SIGKILL) }
 
     private static func wait(for identifier: pid_t) -> ExitStatus {
         var status: Int32 = 0

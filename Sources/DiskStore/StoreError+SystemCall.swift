@@ -1,0 +1,29 @@
+import Glibc
+import MirrorCore
+import Posix
+
+extension StoreError {
+    init(_ error: SystemCallError) {
+        self = error.isNoSpace ? .full : .failed(call: error.call, errno: error.errno)
+    }
+
+    /// The store was closed before the work could be done.
+    static let closed = StoreError.failed(call: "store", errno: ESHUTDOWN)
+    /// The spool takes no more: it was verified, or discarded under the writer's hands.
+    static let ended = StoreError.failed(call: "append", errno: EBADF)
+    /// The spool was never verified, or is not what it should be.
+    static let unverified = StoreError.failed(call: "land", errno: EINVAL)
+    /// A file or spool of another store.
+    static let foreign = StoreError.failed(call: "store", errno: EINVAL)
+    /// Bytes that were to be stored do not have the digest that was given for them.
+    static let wrongDigest = StoreError.failed(call: "store", errno: EBADMSG)
+}
+
+/// Runs system calls of the store, and tells their failures in the port's terms.
+func storing<Value>(_ body: () throws(SystemCallError) -> Value) throws(StoreError) -> Value {
+    do throws(SystemCallError) {
+        return try body()
+    } catch {
+        throw StoreError(error)
+    }
+}

@@ -1,0 +1,84 @@
+import MirrorCore
+import OCI
+import RegistryHTTP
+import Settings
+import UpstreamHTTP
+
+// What the settings mean to each adapter. No adapter sees the settings themselves.
+
+extension UpstreamPolicy {
+    init(_ settings: UpstreamSettings) {
+        self.init()
+        tagTTL = settings.tagTTL
+        immutableTags = settings.immutableTags.map(Glob.init)
+        onUpstreamGone =
+            switch settings.onUpstreamGone {
+            case .refuse: .refuse
+            case .serve: .serve
+            }
+        deniedGrace = settings.deniedGrace
+        staleIfError = settings.staleIfError
+        negativeTTL = settings.negativeTTL
+        retries = settings.retries
+        answerWithin = settings.timeouts.answerWithin
+        revalidateWithin = settings.timeouts.revalidateWithin
+        allow = settings.allow.map(Glob.init)
+        deny = settings.deny.map(Glob.init)
+    }
+}
+
+extension UpstreamOptions {
+    init(_ settings: UpstreamSettings, instanceID: String) {
+        self.init(
+            name: UpstreamName(settings.name),
+            endpoint: "\(settings.endpoint)",
+            instanceID: instanceID,
+            version: Release.version
+        )
+        credentials =
+            switch settings.credentials {
+            case .automatic, .dockerConfig: .dockerConfig
+            case .anonymous: .anonymous
+            case .basic(let username, let password): .password(username: username, password)
+            case .token(let token): .token(token)
+            }
+        timeouts.connect = settings.timeouts.connect
+        timeouts.head = settings.timeouts.head
+        timeouts.stall = settings.timeouts.stall
+        timeouts.answerWithin = settings.timeouts.answerWithin
+        concurrency.heads = settings.concurrency.heads
+        concurrency.manifests = settings.concurrency.manifests
+        concurrency.blobs = settings.concurrency.blobs
+        trustedRealms = settings.trustedRealms
+        caFile = settings.caFile
+        isInsecure = settings.insecure
+        proxy = settings.proxy?.url.reveal() ?? ""
+    }
+}
+
+extension RegistryServer.Options {
+    init(_ settings: MirrorSettings, instanceID: String) {
+        self.init(
+            listeners: settings.listen.map { listener in
+                RegistryServer.Listener(
+                    address: "\(listener.address)",
+                    tls: listener.tls.map { .init(certificate: $0.certificate, key: $0.key) }
+                )
+            },
+            instanceID: instanceID
+        )
+        limits.connections = settings.limits.connections
+        limits.headerBytes = settings.limits.headerBytes.bytes
+        limits.headTimeout = settings.limits.headTimeout
+        limits.idleTimeout = settings.limits.idleTimeout
+        limits.sendStall = settings.limits.sendStall
+        // The core keeps its own budget; this is for the case that it does not.
+        answerWithin = (settings.upstreams.map(\.timeouts.answerWithin).max() ?? answerWithin) + .seconds(3)
+        whenExhausted =
+            switch settings.whenExhausted {
+            case .serviceUnavailable: .serviceUnavailable
+            case .tooManyRequests: .tooManyRequests
+            }
+        version = Release.version
+    }
+}
