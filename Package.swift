@@ -98,7 +98,7 @@ let package = Package(
         ),
         .testTarget(
             name: "RegistryHTTPTests",
-            dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioSSL]
+            dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioCore, nioPosix, nioSSL]
         ),
         .testTarget(
             name: "EndToEndTests",

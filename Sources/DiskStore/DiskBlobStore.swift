@@ -14,6 +14,7 @@ package import Posix
 /// directories, and more do not make one disk faster.
 package final class DiskBlobStore: BlobStore {
     private let layout: Layout
+    private let landing: Landing
     private let threads: StoreThreads
     private let logger: Logger
 
@@ -24,9 +25,13 @@ package final class DiskBlobStore: BlobStore {
     /// Blocks on the disk. The directory must be this process's own: see ``DataDirectory``.
     package init(root: String, logger: Logger) throws(SystemCallError) {
         layout = Layout(root: root)
+        landing = Landing(in: layout)
         self.logger = logger
-        for kind in ContentKind.allCases { try Directory.make(layout.contents(kind)) }
-        try Directory.make(layout.spools)
+        for directory in layout.fixedDirectories {
+            try Directory.make(directory)
+            try Directory.synchronize(Directory.parent(of: directory))
+        }
+        try Directory.synchronize(root)
         let stale = try Directory.names(in: layout.spools)
         for name in stale { try File.remove("\(layout.spools)/\(name)") }
         if !stale.isEmpty { logger.info("Removed unfinished files", metadata: ["count": "\(stale.count)"]) }
@@ -58,22 +63,22 @@ package final class DiskBlobStore: BlobStore {
     }
 
     package func spool(for digest: Digest) throws(StoreError) -> any Spool {
-        try DiskSpool(for: digest, in: layout, landingOn: threads)
+        try DiskSpool(for: digest, landing: landing, on: threads)
     }
 
     package func store(_ bytes: [UInt8], as digest: Digest, _ kind: ContentKind) async throws(StoreError) {
-        let layout = layout
+        let landing = landing
         try await threads.run { () throws(StoreError) in
             // At most 4 MiB and on this thread; it makes the first invariant a fact and not a promise of the caller's.
             guard Digest(hashing: bytes, digest.algorithm) == digest else { throw .wrongDigest }
-            let path = layout.newSpool(for: digest)
+            let path = landing.layout.newSpool(for: digest)
             do throws(StoreError) {
                 let file = try storing { () throws(SystemCallError) in
                     let file = OpenFile(try FileDescriptor.open(path, .createNew), size: 0)
                     try file.append(bytes.span)
                     return file
                 }
-                try Landing.land(file, named: path, as: digest, kind, in: layout)
+                try landing.land(file, named: path, as: digest, kind)
             } catch {
                 _ = try? File.remove(path)
                 throw error

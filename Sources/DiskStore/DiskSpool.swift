@@ -35,16 +35,16 @@ final class DiskSpool: Spool {
     }
 
     private let digest: Digest
-    private let layout: Layout
+    private let landing: Landing
     private let threads: StoreThreads
     private let path: String
     private let contents: OpenFile
     private let progress: Locked<Progress>
 
-    init(for digest: Digest, in layout: Layout, landingOn threads: StoreThreads) throws(StoreError) {
-        let path = layout.newSpool(for: digest)
+    init(for digest: Digest, landing: Landing, on threads: StoreThreads) throws(StoreError) {
+        let path = landing.layout.newSpool(for: digest)
         self.digest = digest
-        self.layout = layout
+        self.landing = landing
         self.threads = threads
         self.path = path
         contents = try storing { () throws(SystemCallError) in
@@ -108,7 +108,7 @@ final class DiskSpool: Spool {
         // The closure holds the spool, so it cannot go (and discard itself) while it lands.
         try await threads.run { () throws(StoreError) in
             do throws(StoreError) {
-                try Landing.land(self.contents, named: self.path, as: self.digest, .blob, in: self.layout)
+                try self.landing.land(self.contents, named: self.path, as: self.digest, .blob)
                 self.endLanding(in: .landed)
             } catch {
                 // Still there and still right: the caller may make room and land again, or discard.

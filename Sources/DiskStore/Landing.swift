@@ -11,22 +11,31 @@ import Posix
 /// 3. the name is on the device (fsync of its directory).
 ///
 /// The old name needs no fsync: a spool that is there again after a crash is removed at the next start.
-enum Landing {
+struct Landing: Sendable {
+    let layout: Layout
+    private let shards = Shards()
+
+    init(in layout: Layout) {
+        self.layout = layout
+    }
+
     /// Waits for the disk: on a store thread.
-    static func land(
+    func land(
         _ file: OpenFile,
         named spool: String,
         as digest: Digest,
-        _ kind: ContentKind,
-        in layout: Layout
+        _ kind: ContentKind
     ) throws(StoreError) {
-        try storing { () throws(SystemCallError) in
+        let shard = layout.shard(of: digest, kind)
+        do throws(SystemCallError) {
             try file.synchronizeData()
-            let shard = layout.shard(of: digest, kind)
-            if try Directory.make(shard) { try Directory.synchronize(Directory.parent(of: shard)) }
+            try shards.prepare(shard)
             // What has the name already has the same content; its readers keep what they have open.
             try File.rename(spool, to: layout.path(of: digest, kind))
             try Directory.synchronize(shard)
+        } catch {
+            shards.forget(shard)
+            throw StoreError(error)
         }
     }
 }

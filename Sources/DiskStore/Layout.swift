@@ -9,6 +9,14 @@ struct Layout: Hashable, Sendable {
 
     var spools: String { "\(root)/spool" }
 
+    /// What is there from the start; the shards below come as they are needed.
+    var fixedDirectories: [String] {
+        let kinds = ContentKind.allCases.flatMap { kind in
+            Digest.Algorithm.allCases.map { "\(contents(kind))/\($0.rawValue)" }
+        }
+        return [spools] + kinds
+    }
+
     /// The directory that content of a kind is under.
     func contents(_ kind: ContentKind) -> String {
         switch kind {

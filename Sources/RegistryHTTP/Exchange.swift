@@ -110,7 +110,7 @@ final class Exchange {
         promise.futureResult.assumeIsolated()
             .whenComplete { _ in
                 self.note()
-                if closes { self.connection.close(self.context) }
+                if closes { self.connection.close(self.context, lingers: self.mustClose) }
             }
         context.writeAndFlush(RequestHandler.wrapOutboundOut(.end(nil)), promise: promise)
     }

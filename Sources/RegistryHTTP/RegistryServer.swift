@@ -54,7 +54,7 @@ package final class RegistryServer: Sendable {
             }
             return addresses
         } catch {
-            await stop()
+            await drain(within: .zero)
             throw error
         }
     }

@@ -8,9 +8,18 @@ import Testing
 
 @testable import UpstreamHTTP
 
-let repository = try! RepositoryName("library/nginx")
-let tag = Reference.tag(try! Tag("1.27"))
-let digest = try! Digest("sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+let repository = valid { try RepositoryName("library/nginx") }
+let tag = Reference.tag(valid { try Tag("1.27") })
+let digest = valid { try Digest("sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824") }
+
+/// A value that the test wrote down itself, and that is known to be good.
+private func valid<Value>(_ make: () throws -> Value) -> Value {
+    do {
+        return try make()
+    } catch {
+        fatalError("a fixture is not valid: \(error)")
+    }
+}
 
 /// A registry client against loopback servers, with everything it counted and logged.
 struct Subject {
