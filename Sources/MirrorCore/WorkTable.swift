@@ -54,13 +54,14 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
-    /// Cancels what is under way, and refuses what comes later.
-    func cancelAll() {
+    /// Cancels what is under way, refuses what comes later, and returns when all has ended.
+    func cancelAll() async {
         let tasks = state.withLock { state in
             state.isOpen = false
             return state.entries.values.map(\.task)
         }
         for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
     }
 
     private func remove(_ key: Key) {
