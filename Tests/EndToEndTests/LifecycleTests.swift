@@ -30,7 +30,8 @@ extension EndToEnd {
             let directory = try TemporaryDirectory("crash")
             let first = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
             let paths = ["manifests/1"] + image.blobs.map { "blobs/\($0.digest)" }
-            for path in paths { try await waitUntilKept("/v2/library/app/\(path)", first.client) }
+            for path in paths { #expect(try await first.client.get("/v2/library/app/\(path)").status == 200) }
+            try await waitUntilStored(blobs: image.blobs.count, first.client)
             await first.kill()
             await hub.stop()
             let second = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
@@ -159,14 +160,14 @@ extension EndToEnd {
             return try await TidepoolProcess.run(["serve", "--config", path])
         }
 
-        /// Asks until the answer is a hit: what a client got before may still be on its way to the disk.
-        private func waitUntilKept(_ path: String, _ client: TestClient) async throws {
+        /// Returns when so many blobs are stored: what a client got may still be on its way to the disk.
+        private func waitUntilStored(blobs count: Int, _ client: TestClient) async throws {
             for _ in 0..<500 {
-                let response = try await client.get(path)
-                try #require(response.status == 200, "\(path): \(response.text)")
-                if response.headers["cache-status"] == ["tidepool; hit"] { return }
+                let metrics = try await client.get("/metrics").text
+                if metrics.contains("tidepool_cache_objects{kind=\"blob\"} \(count)\n") { return }
+                try await Task.sleep(for: .milliseconds(10))
             }
-            Issue.record("\(path) was never kept")
+            Issue.record("the blobs were never stored: \(try await client.get("/metrics").text)")
         }
 
         /// Returns when the listener refuses connections, or shuts them without an answer.
