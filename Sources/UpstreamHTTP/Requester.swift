@@ -105,7 +105,7 @@ final class Requester: Sendable {
             connection: TransferRequest.Connection(
                 caFile: options.caFile,
                 isInsecure: options.isInsecure,
-                proxy: options.proxy,
+                proxy: options.proxy.isEmpty ? nil : options.proxy,
                 refused: refused
             )
         )
