@@ -92,6 +92,16 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
+        .testTarget(name: "PosixTests", dependencies: ["Posix", "MirrorTesting"]),
+        .testTarget(name: "LMDBTests", dependencies: ["LMDB", "MirrorTesting"]),
+        .testTarget(
+            name: "DiskStoreTests",
+            dependencies: ["DiskStore", "MirrorCore", "MirrorTesting", "OCI", "Posix", "Locking", logging]
+        ),
+        .testTarget(
+            name: "LMDBIndexTests",
+            dependencies: ["LMDBIndex", "LMDB", "MirrorCore", "MirrorTesting", "OCI", "Posix", "Locking", logging]
+        ),
         .target(name: "HTTPTesting", dependencies: ["Locking", "Posix"], path: "Tests/HTTPTesting"),
         .testTarget(name: "CurlTests", dependencies: ["Curl", "HTTPTesting", "Locking"]),
         .testTarget(
