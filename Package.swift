@@ -24,6 +24,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -35,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
@@ -58,7 +60,7 @@ let package = Package(
         // Adapters. They never see each other.
         .target(
             name: "UpstreamHTTP",
-            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess]
+            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess, systemPackage]
         ),
         .target(name: "DiskStore", dependencies: ["MirrorCore", "OCI", "Posix", "Hashing", "Locking", logging]),
         .target(name: "LMDBIndex", dependencies: ["MirrorCore", "OCI", "LMDB", "Posix", "Locking", logging]),
@@ -108,11 +110,11 @@ let package = Package(
         ),
         .testTarget(
             name: "RegistryHTTPTests",
-            dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioSSL]
+            dependencies: ["RegistryHTTP", "MirrorCore", "OCI", "Locking", "Posix", logging, nioCore, nioPosix, nioSSL]
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["MirrorTesting", "OCI", "tidepool", nioCore, nioHTTP1],
+            dependencies: ["MirrorTesting", "OCI", "Locking", "tidepool", nioCore, nioHTTP1]
         ),
         .testTarget(
             name: "MirrorCoreTests",

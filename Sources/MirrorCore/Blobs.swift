@@ -62,9 +62,11 @@ extension PullThrough {
         isNew: Bool,
         _ deadline: Deadline
     ) async throws(MirrorError) -> BlobAnswer {
+        // All of it is here; it is only being made durable.
+        let isComplete = flight.isVerified
         if !isNew { context.metrics.add(to: .flightFollowers) }
         switch await flight.head(for: repository, until: deadline) {
-        case .success: return .growing(flight, isNew ? .miss : .collapsed)
+        case .success: return .growing(flight, isNew ? .miss : isComplete ? .hit : .collapsed)
         case .failure(let error):
             if error == .blobUnknown || error == .denied {
                 remember(error, of: .content(flight.digest, .blob), in: repository)

@@ -76,6 +76,14 @@ final class Flight: Sendable {
         state.withLock { $0.progress.length }
     }
 
+    /// Whether the digest has matched.
+    var isVerified: Bool {
+        state.withLock { state in
+            guard case .verified = state.progress.phase else { return false }
+            return true
+        }
+    }
+
     // MARK: - Progress, for the transfer
 
     /// How far the spool of this generation is.

@@ -10,6 +10,14 @@ struct FlightContext: Sendable {
     var time: Timekeeper
     var metrics: Metrics
     var logger: Logger
+
+    /// Brings the gauges of what is stored up to date.
+    func publishTotals() {
+        let totals = index.totals()
+        metrics.set(.cacheBytes, to: totals.blobBytes)
+        metrics.set(.cacheObjects, to: totals.blobs, "blob")
+        metrics.set(.cacheObjects, to: totals.manifests, "manifest")
+    }
 }
 
 /// Brings one flight home: transfers, resumes, changes source, verifies, lands.
@@ -89,6 +97,7 @@ struct FlightRunner: Sendable {
                 .blob(flight.digest, size: flight.received),
                 .membership(flight.digest, .blob, in: source, membership),
             ])
+            context.publishTotals()
         } catch {
             // The clients have their bytes all the same; the next one fetches again.
             spool.discard()

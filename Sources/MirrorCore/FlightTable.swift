@@ -38,13 +38,14 @@ final class FlightTable: Sendable {
         return departed
     }
 
-    /// Ends all flights; their clients are cut.
-    func cancelAll() {
+    /// Ends all flights, and returns when they have ended: clients are cut, but what was verified lands.
+    func cancelAll() async {
         let tasks = state.withLock { state in
             state.isOpen = false
             return state.flights.values.map(\.task)
         }
         for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
     }
 
     private func fly(_ flight: Flight) async {

@@ -1,3 +1,4 @@
+import Locking
 import Logging
 package import OCI
 
@@ -129,12 +130,37 @@ extension PullThrough {
                 let mediaType = storedMediaType(of: digest, told: proof?.mediaType)
                 return ManifestAnswer(head: head(digest, mediaType, stored, outcome), content: stored.content)
             }
-            let isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
+            var isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
+            if !isProved, mayBeNobodys(digest, repository) {
+                // A HEAD finds out for nothing: guesses and typing errors cost no quota.
+                proof = try await proofIfHeadsWork(of: digest, in: repository, upstream, deadline)
+                isProved = proof != nil
+            }
             if let answer = try await fetch(digest, in: repository, upstream, isProved, outcome, deadline) {
                 return answer
             }
         }
         throw .tooSlow
+    }
+
+    /// Whether no stored manifest names this digest, and a HEAD would tell whether the repository has it.
+    private func mayBeNobodys(_ digest: Digest, _ repository: Repository) -> Bool {
+        index.claimedSize(of: digest) == nil && !habits.withLock { $0.refusesHeads.contains(repository.upstream) }
+    }
+
+    /// A proof by HEAD; `nil` when it turns out that the upstream does not answer HEADs.
+    private func proofIfHeadsWork(
+        of digest: Digest,
+        in repository: Repository,
+        _ upstream: any Upstream,
+        _ deadline: Deadline
+    ) async throws(MirrorError) -> Proof? {
+        do throws(MirrorError) {
+            return try await prove(digest, .manifest, in: repository, upstream, deadline).proof
+        } catch {
+            guard habits.withLock({ $0.refusesHeads.contains(repository.upstream) }) else { throw error }
+            return nil
+        }
     }
 
     /// Fetches through this repository, or waits for a fetch through another; `nil` means look again.
@@ -167,7 +193,7 @@ extension PullThrough {
                 digest: digest,
                 mediaType: ManifestType.name(of: fetched.bytes, told: fetched.mediaType),
                 size: fetched.bytes.count,
-                outcome: isStale ? outcome : work.isJoined ? .collapsed : .miss
+                outcome: isStale ? outcome : work.outcome
             )
             return ManifestAnswer(head: head, content: .bytes(fetched.bytes))
         case .failure(let error):

@@ -1,3 +1,4 @@
+import Locking
 import OCI
 
 /// Proofs that a repository has some content, by one free HEAD each: DESIGN rule 15.
@@ -36,7 +37,7 @@ extension PullThrough {
     private func ask(_ key: ContentKey, _ upstream: any Upstream) async throws(UpstreamError) -> Proof {
         switch key.kind {
         case .manifest:
-            let told = try await upstream.headManifest(.digest(key.digest), in: key.repository.name)
+            let told = try await headManifest(key, upstream)
             // A registry that names another digest for this one is not talking about this content.
             guard told.digest.map({ $0 == key.digest }) ?? true else { throw .unusable("another digest") }
             return Proof(mediaType: storedMediaType(of: key.digest, told: told.mediaType), size: told.size)
@@ -44,6 +45,24 @@ extension PullThrough {
             let size = try await upstream.headBlob(key.digest, in: key.repository.name)
             return Proof(mediaType: MediaType.octetStream, size: size)
         }
+    }
+
+    private func headManifest(
+        _ key: ContentKey,
+        _ upstream: any Upstream
+    ) async throws(UpstreamError) -> ManifestDescription {
+        do throws(UpstreamError) {
+            return try await upstream.headManifest(.digest(key.digest), in: key.repository.name)
+        } catch {
+            if error == .headUnsupported { noteHeadsAreRefused(by: key.repository.upstream) }
+            throw error
+        }
+    }
+
+    /// Remembers that an upstream does not answer HEADs of manifests; never of Docker Hub, where a GET costs quota.
+    func noteHeadsAreRefused(by upstream: UpstreamName) {
+        guard upstream != .dockerHub else { return }
+        habits.withLock { _ = $0.refusesHeads.insert(upstream) }
     }
 
     private static func missing(_ kind: ContentKind) -> MirrorError {

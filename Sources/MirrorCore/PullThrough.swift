@@ -45,18 +45,19 @@ package final class PullThrough: Sendable {
             logger: logger
         )
         flights = FlightTable(context)
+        context.publishTotals()
     }
 
-    /// Ends what is under way.
+    /// Ends what is under way, and returns when it has ended.
     ///
-    /// Followers of flights are cut; nothing that is stored is touched.
-    package func shutDown() {
-        flights.cancelAll()
-        tagChecks.cancelAll()
-        manifestFetches.cancelAll()
-        proofs.cancelAll()
-        tagLists.cancelAll()
-        referrerLists.cancelAll()
+    /// Followers of flights are cut and waiters get ``MirrorError/shuttingDown``; what is verified is stored and recorded.
+    package func shutDown() async {
+        await referrerLists.cancelAll()
+        await tagLists.cancelAll()
+        await tagChecks.cancelAll()
+        await manifestFetches.cancelAll()
+        await proofs.cancelAll()
+        await flights.cancelAll()
     }
 
     // MARK: - What the parts share
@@ -104,6 +105,7 @@ package final class PullThrough: Sendable {
         } catch {
             context.logger.error("the index could not be written", metadata: ["error": "\(error)"])
         }
+        context.publishTotals()
     }
 }
 

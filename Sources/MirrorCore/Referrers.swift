@@ -41,7 +41,7 @@ extension PullThrough {
         let patience = known == nil ? policy.answerWithin : min(policy.revalidateWithin, policy.answerWithin)
         let answer = await work.promise.value(until: time.deadline(in: patience))
         if case .success(let document) = answer {
-            return (document, work.isJoined ? .collapsed : known == nil ? .miss : .revalidated)
+            return (document, known == nil || work.isJoined ? work.outcome : .revalidated)
         }
         // A failure is an error or what was known before; never "there are none".
         let failure = answer?.failure ?? .tooSlow

@@ -26,7 +26,7 @@ extension PullThrough {
         let patience = known == nil ? policy.answerWithin : min(policy.revalidateWithin, policy.answerWithin)
         let answer = await work.promise.value(until: time.deadline(in: patience))
         if case .success(let tags) = answer {
-            return TagsAnswer(tags: tags, outcome: work.isJoined ? .collapsed : known == nil ? .miss : .revalidated)
+            return TagsAnswer(tags: tags, outcome: known == nil || work.isJoined ? work.outcome : .revalidated)
         }
         guard let (stale, outcome) = fallback(known, after: answer?.failure, in: repository, policy) else {
             throw answer?.failure.map { MirrorError($0, missing: .repositoryUnknown) } ?? .tooSlow

@@ -46,8 +46,8 @@ extension PullThrough {
         let patience = fallback == nil ? deadline : time.deadline(in: min(policy.revalidateWithin, deadline.remaining))
         switch await work.promise.value(until: patience) {
         case .success(let checked):
-            let asked: CacheOutcome = checked.isUnchanged ? .revalidated : .miss
-            return ResolvedTag(record: checked.record, outcome: work.isJoined && known == nil ? .collapsed : asked)
+            let outcome: CacheOutcome = checked.isUnchanged ? .revalidated : work.outcome
+            return ResolvedTag(record: checked.record, outcome: outcome)
         case .failure(let error):
             return try afterFailure(error, tag, in: repository, known: known, fallback: fallback, policy)
         case nil:
@@ -140,7 +140,7 @@ extension PullThrough {
             }
             // On Docker Hub a GET costs quota, and a HEAD always tells: something is wrong with that answer.
             guard name != .dockerHub else { throw .unusable("a HEAD without a digest or a length") }
-            habits.withLock { _ = $0.refusesHeads.insert(name) }
+            noteHeadsAreRefused(by: name)
         }
         let fetched = try await upstream.manifest(.tag(tag), in: repository.name)
         let digest = context.store.digest(of: fetched.bytes, .sha256)

@@ -9,6 +9,11 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         let promise: Promise<Value>
         /// Whether the caller started it, or came to it.
         let isJoined: Bool
+        /// Whether its value was there already: it is only being written down.
+        let isAnswered: Bool
+
+        /// How a cache that went through this work came to its answer.
+        var outcome: CacheOutcome { isAnswered ? .hit : isJoined ? .collapsed : .miss }
     }
 
     private struct Entry {
@@ -25,11 +30,6 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     init() {}
 
-    /// The work under way for `key`, if any.
-    func current(_ key: Key) -> Promise<Value>? {
-        state.withLock { $0.entries[key]?.promise }
-    }
-
     /// Joins the work for `key`, or starts it.
     ///
     /// `body` calls `deliver` when the askers may have their answer, and returns when it is done: until then later
@@ -40,7 +40,9 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         _ body: @escaping @Sendable (_ deliver: @Sendable (Value) -> Void) async -> Void
     ) -> Work? {
         state.withLock { state in
-            if let entry = state.entries[key] { return Work(promise: entry.promise, isJoined: true) }
+            if let entry = state.entries[key] {
+                return Work(promise: entry.promise, isJoined: true, isAnswered: entry.promise.current != nil)
+            }
             guard state.isOpen else { return nil }
             let promise = Promise<Value>()
             let task = Task { [self] in
@@ -48,17 +50,18 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 remove(key)
             }
             state.entries[key] = Entry(promise: promise, task: task)
-            return Work(promise: promise, isJoined: false)
+            return Work(promise: promise, isJoined: false, isAnswered: false)
         }
     }
 
-    /// Cancels what is under way, and refuses what comes later.
-    func cancelAll() {
+    /// Cancels what is under way, refuses what comes later, and returns when all has ended.
+    func cancelAll() async {
         let tasks = state.withLock { state in
             state.isOpen = false
             return state.entries.values.map(\.task)
         }
         for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
     }
 
     private func remove(_ key: Key) {

@@ -14,8 +14,9 @@ final class ConnectionGuard: ChannelInboundHandler {
     private enum Phase {
         /// Waiting for the end of a request's head, of which so many bytes have come.
         case head(since: NIODeadline, bytes: Int)
-        /// The bytes that waited to be sent when the client was last seen to take some.
-        case responding(since: NIODeadline, pending: Int)
+        /// Since the client was last seen to take bytes, or had none to take.
+        case responding(since: NIODeadline)
+        /// Since the response ended, or the client was last seen to take what was left of it.
         case idle(since: NIODeadline)
     }
 
@@ -23,6 +24,9 @@ final class ConnectionGuard: ChannelInboundHandler {
     private let expectsPlainText: Bool
     private var phase = Phase.head(since: .now(), bytes: 0)
     private var isFirstRead = true
+    private var isRefused = false
+    /// The bytes that waited for the client at the last check.
+    private var waitingBytes = 0
     private var timer: Scheduled<Void>?
 
     init(limits: RegistryServer.Limits, expectsPlainText: Bool) {
@@ -32,12 +36,12 @@ final class ConnectionGuard: ChannelInboundHandler {
 
     /// A request's head has been read.
     func requestBegan() {
-        phase = .responding(since: .now(), pending: 0)
+        phase = .responding(since: .now())
     }
 
     /// More of the response has gone out, so the client is alive.
     func responseProgressed() {
-        phase = .responding(since: .now(), pending: 0)
+        phase = .responding(since: .now())
     }
 
     func requestEnded() {
@@ -53,12 +57,14 @@ final class ConnectionGuard: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isRefused else { return }
         let bytes = unwrapInboundIn(data)
         if isFirstRead {
             isFirstRead = false
             // A TLS hello on a plain port: podman, skopeo and crane try TLS first, and a prompt close is what makes
             // them go on to plain HTTP.
             if expectsPlainText, bytes.getInteger(at: bytes.readerIndex, as: UInt8.self) == 0x16 {
+                isRefused = true
                 context.close(promise: nil)
                 return
             }
@@ -67,7 +73,7 @@ final class ConnectionGuard: ChannelInboundHandler {
         context.fireChannelRead(data)
         // The decoder has had its turn: what is still counted belongs to a head without an end.
         if case .head(_, let bytes) = phase, bytes > limits.headerBytes + limits.uriBytes {
-            phase = .responding(since: .now(), pending: 0)
+            isRefused = true
             context.fireErrorCaught(HTTPParserError.headerOverflow)
         }
     }
@@ -91,17 +97,22 @@ final class ConnectionGuard: ChannelInboundHandler {
 
     private func check(_ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
-        let limit: Duration
+        let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let hasMoved = waiting != waitingBytes
+        waitingBytes = waiting
         let start: NIODeadline
+        let limit: Duration
         switch phase {
         case .head(let since, _): (start, limit) = (since, limits.headTimeout)
-        case .idle(let since): (start, limit) = (since, limits.idleTimeout)
-        case .responding(let since, let pending):
-            let left = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-            // Nothing waits for the client (it waits for us), or it has taken something.
-            let isMoving = left == 0 || left != pending
-            if isMoving { phase = .responding(since: .now(), pending: left) }
-            (start, limit) = (isMoving ? .now() : since, limits.sendStall)
+        case .responding(let since):
+            // Where nothing waits for the client, it waits for us.
+            start = hasMoved || waiting == 0 ? .now() : since
+            limit = limits.sendStall
+            phase = .responding(since: start)
+        case .idle(let since):
+            start = hasMoved ? .now() : since
+            limit = limits.idleTimeout
+            phase = .idle(since: start)
         }
         if NIODeadline.now() - start >= TimeAmount(limit) {
             context.close(promise: nil)

@@ -33,7 +33,7 @@ final class Exchange {
     private let connection: RequestHandler
     private let context: ChannelHandlerContext
     private var state = State.waiting
-    private var leave: (() -> Void)?
+    private var whenCutShort: (() -> Void)?
 
     init(
         _ request: HTTPRequestHead,
@@ -103,14 +103,14 @@ final class Exchange {
     func end() {
         guard state == .streaming else { return }
         state = .ended
-        leave = nil
+        whenCutShort = nil
         let closes = mustClose || !request.isKeepAlive
         connection.responseWillEnd(self, closes: closes)
         let promise = eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated()
             .whenComplete { _ in
                 self.note()
-                if closes { self.connection.close(self.context) }
+                if closes { self.connection.close(self.context, lingers: self.mustClose) }
             }
         context.writeAndFlush(RequestHandler.wrapOutboundOut(.end(nil)), promise: promise)
     }
@@ -119,23 +119,23 @@ final class Exchange {
     func abort(_ label: String) {
         guard state == .streaming else { return }
         state = .ended
-        leave = nil
         record.error = label
+        whenCutShort.take()?()
         note()
         connection.responseWillEnd(self, closes: true)
         context.close(promise: nil)
     }
 
-    /// Calls `action` if the client leaves before the end of the response.
-    func whenClientLeaves(_ action: @escaping () -> Void) {
-        leave = action
+    /// Calls `action` if the response does not come to its end.
+    func onCutShort(_ action: @escaping () -> Void) {
+        whenCutShort = action
     }
 
     /// The client has left before the end.
     func clientLeft() {
         guard state != .ended else { return }
         state = .ended
-        leave.take()?()
+        whenCutShort.take()?()
         record.error = "client_left"
         // nginx's number for it; nothing was sent under it.
         if record.status == 0 { record.status = 499 }

@@ -1,3 +1,4 @@
+import Glibc
 import MirrorCore
 import NIOCore
 
@@ -6,6 +7,9 @@ import NIOCore
 /// Plain connections get file regions, which go by `sendfile`; through TLS the file is read in chunks. One window is on
 /// its way at a time, and the next follows when the client's socket has taken it: memory and the kernel's queue stay
 /// small however slow the client is. Confined to the connection's event loop.
+///
+/// The file must be as long as the segments say. Were it cut short behind our back, `sendfile` would send nothing and NIO
+/// would ask it again, until ``ConnectionGuard`` ends that as a stall.
 final class FileSender {
     /// A piece of the body.
     enum Segment {

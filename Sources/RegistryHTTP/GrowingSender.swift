@@ -18,7 +18,7 @@ final class GrowingSender {
             return
         }
         exchange.flush()
-        exchange.whenClientLeaves { sender.leave() }
+        exchange.onCutShort { sender.leave() }
         sender.step()
     }
 

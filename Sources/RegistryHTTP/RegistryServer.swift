@@ -54,15 +54,16 @@ package final class RegistryServer: Sendable {
             }
             return addresses
         } catch {
-            await stop()
+            await drain(within: .zero)
             throw error
         }
     }
 
     /// Stops accepting, lets responses in progress end for at most so long, and closes everything.
     ///
-    /// Only the first call does.
-    package func drain(within limit: Duration) async {
+    /// Only the first call does. `lastCall` is for ending whatever requests still wait for: their connections are closed
+    /// when it is called, and the event loops end when it has returned.
+    package func drain(within limit: Duration, _ lastCall: () async -> Void = {}) async {
         guard context.lifecycle.drain() else { return }
         await closeListeners()
         let eventLoop = group.next()
@@ -70,6 +71,7 @@ package final class RegistryServer: Sendable {
         let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) { self.context.connections.closeAll() }
         try? await isEmpty.get()
         deadline.cancel()
+        await lastCall()
         await stop()
     }
 

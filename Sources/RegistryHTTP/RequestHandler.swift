@@ -66,11 +66,15 @@ final class RequestHandler: ChannelInboundHandler {
         connectionGuard.requestEnded()
     }
 
-    /// Closes after a response, without losing it.
+    /// Closes after a response that was the last.
     ///
-    /// Closing a socket that holds unread bytes resets the connection, and a reset may overtake the response. So our side
-    /// is closed first, and the rest when the client has had a moment to read.
-    func close(_ context: ChannelHandlerContext) {
+    /// Closing a socket that holds unread bytes resets the connection, and a reset may overtake the response. So where more
+    /// may be coming, such as a body that nobody wants, only our side is closed at first (`lingers`).
+    func close(_ context: ChannelHandlerContext, lingers: Bool) {
+        guard lingers else {
+            context.close(promise: nil)
+            return
+        }
         context.close(mode: .output, promise: nil)
         context.eventLoop.assumeIsolated()
             .scheduleTask(in: .seconds(1)) {

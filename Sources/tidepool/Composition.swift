@@ -4,6 +4,7 @@ import LMDBIndex
 import Logging
 import MirrorCore
 import OCI
+import Posix
 import RegistryHTTP
 import Settings
 import UpstreamHTTP
@@ -15,6 +16,7 @@ import UpstreamHTTP
 /// Making it takes the data directory and opens the store; nothing is listened on before ``start()``.
 struct Composition {
     private let dataDirectory: DataDirectory
+    private let store: DiskBlobStore
     private let index: LMDBCacheIndex
     private let loops: [TransferLoop]
     private let core: PullThrough
@@ -25,7 +27,7 @@ struct Composition {
         let metrics = Metrics()
         let instanceID = Self.makeInstanceID()
         dataDirectory = try DataDirectory.acquire(path: settings.dataDirectory, waitingUpTo: lockWait)
-        let store = try DiskBlobStore(root: settings.dataDirectory, logger: logger)
+        store = try DiskBlobStore(root: settings.dataDirectory, logger: logger)
         index = try LMDBCacheIndex(
             directory: "\(settings.dataDirectory)/index",
             options: .init(mapSize: settings.cache.indexMapSize.bytes),
@@ -78,11 +80,18 @@ struct Composition {
 
     /// Drains, then ends what is under way, the youngest part first.
     func stop(draining limit: Duration) async {
-        await server.drain(within: limit)
-        core.shutDown()
-        for loop in loops { loop.shutDown() }
-        index.close()
-        dataDirectory.release()
+        // The core before the event loops: whoever still waits for an answer gets one.
+        await server.drain(within: limit) { await core.shutDown() }
+        await withCheckedContinuation { continuation in
+            // Ending threads waits for them; the thread that does ends itself.
+            _ = DedicatedThread(name: "shutdown") {
+                for loop in loops { loop.shutDown() }
+                store.close()
+                index.close()
+                dataDirectory.release()
+                continuation.resume()
+            }
+        }
     }
 
     /// Tells this process from every other mirror, for loop detection.

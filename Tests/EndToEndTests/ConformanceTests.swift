@@ -48,7 +48,7 @@ extension EndToEnd {
                     let head = try await stage.client.head("/v2/library/app/\(path)")
                     #expect(head.status == get.status && head.body == [])
                 }
-                #expect(stage.hub.manifestReads() == 0, "an absence cost quota: \(stage.hub.log)")
+                #expect(stage.hub.quota?.spent == 0, "an absence cost quota: \(stage.hub.log)")
             }
         }
 

@@ -9,12 +9,9 @@ extension EndToEnd {
         func badRequests() async throws {
             try await Stage.run(Self.impatient) { stage in
                 #expect(HostileRequests.all.count >= 300)
-                for attack in HostileRequests.all {
-                    let status = try await play(attack, stage)
-                    #expect(
-                        status.map { (400..<500).contains($0) || Self.isHarmless(attack, $0) } ?? true,
-                        "\(attack.label): \(status ?? 0) to \(attack.bytes.prefix(200).debugDescription)"
-                    )
+                let answers = try await playAll(HostileRequests.all, stage)
+                for (attack, status) in answers where !attack.mayBeAnswered(status) {
+                    Issue.record("\(attack.label): \(status ?? 0) to \(attack.bytes.prefix(200).debugDescription)")
                 }
                 #expect(try await stage.client.get("/v2/").status == 200)
                 #expect(stage.hub.log.entries.isEmpty, "\(stage.hub.log)")
@@ -74,12 +71,8 @@ extension EndToEnd {
                 let bad = "GET /v2/UPPER/manifests/x HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n"
                 await connection.send(ping + ping + bad)
                 await connection.waitForClose()
-                let text = String(buffer: connection.received)
-                let statuses = text.split(separator: "\r\n").filter { $0.hasPrefix("HTTP/1.1 ") }
-                    .map { $0.split(separator: " ")[1] }
-                #expect(
-                    statuses.count == 3 && statuses[0] == "200" && statuses[1] == "200" && statuses[2].hasPrefix("4")
-                )
+                let answers = String(buffer: connection.received).split(separator: "HTTP/1.1 ").map { $0.prefix(3) }
+                #expect(answers == ["200", "200", "400"] || answers == ["200", "200", "404"])
             }
         }
 
@@ -87,21 +80,25 @@ extension EndToEnd {
             options.topLevel.append("limits: { head_timeout: 1s, idle_timeout: 2s }")
         }
 
-        /// Answers that are neither 4xx nor a sign of trouble.
-        private static func isHarmless(_ attack: HostileRequests.Attack, _ status: Int) -> Bool {
-            switch status {
-            case 100: attack.bytes.contains("Expect: 100-continue")
-            // What is not HTTP at all may be told so.
-            case 505, 501: attack.label.hasPrefix("version") || attack.label.hasPrefix("method")
-            // A ping with an odd version or method, or a read of the status page.
-            case 200: attack.label == "traversal" || attack.label.contains("//")
-            default: false
+        /// Plays them a few at a time; some end only by the mirror's own time limit.
+        private func playAll(
+            _ attacks: [HostileRequests.Attack],
+            _ stage: Stage
+        ) async throws -> [(HostileRequests.Attack, Int?)] {
+            try await withThrowingTaskGroup(of: (HostileRequests.Attack, Int?).self) { group in
+                var rest = attacks[...]
+                for attack in rest.prefix(16) { group.addTask { (attack, try await play(attack, stage)) } }
+                rest = rest.dropFirst(16)
+                var answers: [(HostileRequests.Attack, Int?)] = []
+                while let answer = try await group.next() {
+                    answers.append(answer)
+                    if let attack = rest.popFirst() { group.addTask { (attack, try await play(attack, stage)) } }
+                }
+                return answers
             }
         }
 
-        /// Sends it and waits for the connection to end.
-        ///
-        /// - Returns: The status; `nil` for a connection that was closed without an answer.
+        /// Sends it and waits for the connection to end; the status is `nil` when that came without an answer.
         private func play(_ attack: HostileRequests.Attack, _ stage: Stage) async throws -> Int? {
             let connection = try await RawConnection.open(port: stage.mirror.port)
             await connection.send(attack.bytes)

@@ -299,8 +299,9 @@ struct BlobTests {
         let blob = try await growing(bench, digest)
         let client = SlowClient(blob, 0..<bytes.count)
         try await client.read(upTo: 100_000)
-        bench.mirror.shutDown()
+        async let ended: Void = bench.mirror.shutDown()
         gate.open()
+        await ended
         await #expect(throws: MirrorError.shuttingDown) { try await client.readToEnd() }
         await #expect(throws: MirrorError.shuttingDown) { try await bench.blob(sha256([9])) }
     }

@@ -23,10 +23,37 @@ struct ManifestTests {
         let bench = Bench()
         let digest = bench.hub.add(tag: nil, manifest: document)
         _ = try await bench.manifest(digest.description)
-        #expect(bench.hub.requests.map(\.kind) == [.manifest])
+        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .manifest])
         _ = try await bench.manifest(digest.description, "org/one")
         _ = try await bench.manifest(digest.description, "org/one")
-        #expect(bench.hub.requests.map(\.kind) == [.manifest, .headManifest])
+        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .manifest, .headManifest])
+    }
+
+    @Test("a digest that nothing names is asked for by HEAD, so that guesses cost no quota")
+    func unknownDigest() async throws {
+        let bench = Bench()
+        await #expect(throws: MirrorError.manifestUnknown) { try await bench.manifest(sha256([1]).description) }
+        #expect(bench.hub.requests.map(\.kind) == [.headManifest])
+    }
+
+    @Test("a child of an index that is held is fetched at once")
+    func child() async throws {
+        let bench = Bench()
+        let child = bench.hub.add(tag: nil, manifest: document)
+        let index = #"{"manifests":[{"mediaType":"a/b","digest":"\#(child)","size":\#(document.utf8.count)}]}"#
+        bench.hub.add(tag: "1", manifest: index, mediaType: MediaType.ociIndex)
+        _ = try await bench.manifest("1")
+        _ = try await bench.manifest(child.description)
+        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .manifest, .manifest])
+    }
+
+    @Test("where HEADs are refused, a digest is fetched at once")
+    func digestWithoutHeads() async throws {
+        let bench = Bench()
+        let digest = bench.other.add(tag: nil, manifest: document)
+        bench.other.change { $0.outage = [.headManifest: .headUnsupported] }
+        #expect(try await bench.manifest(digest.description, "ghcr.io/org/app").bytes == Array(document.utf8))
+        #expect(bench.other.requests.map(\.kind) == [.headManifest, .manifest])
     }
 
     @Test("a repository that does not have a manifest does not get it out of the cache")

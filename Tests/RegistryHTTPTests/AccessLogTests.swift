@@ -58,7 +58,7 @@ struct AccessLogTests {
             try await client.send("GET /v2/nginx/manifests/latest HTTP/1.1\r\nHost: m\r\n\r\n")
             await gate.arrival()
             client.reset()
-            while !live.log.all.contains(where: { $0.contains("status=499") }) { await Task.yield() }
+            try await eventually { live.log.all.contains(where: { $0.contains("status=499") }) }
             gate.open()
             #expect(try await live.request("/healthz").status == 200)
         }

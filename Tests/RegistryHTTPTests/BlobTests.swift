@@ -213,9 +213,12 @@ struct StoredBlobTests {
 struct GrowingBlobTests {
     private func withGrowing(
         _ length: Int?,
+        sendStall: Duration = .seconds(60),
         _ body: (LiveServer, FakeGrowingBlob) async throws -> Void
     ) async throws {
-        try await withServer { live in
+        try await withServer {
+            $0.limits.sendStall = sendStall
+        } body: { live in
             let blob = try FakeGrowingBlob(length: length)
             live.registry.script.withLock { $0.blobs[digest] = .success(.growing(blob, .miss)) }
             try await body(live, blob)
@@ -346,10 +349,33 @@ struct GrowingBlobTests {
             _ = try await head(second)
             #expect(blob.readers == 2)
             first.reset()
-            while blob.readers > 1 { await Task.yield() }
+            try await eventually { blob.readers == 1 }
             blob.grow(by: [1, 2, 3, 4, 5, 6])
             blob.finish()
             #expect(try await second.bytes(6) == [1, 2, 3, 4, 5, 6])
+        }
+    }
+
+    @Test("the reader is told when its client leaves in the middle of what has landed")
+    func leavingInTheMiddle() async throws {
+        try await withGrowing(64 << 20) { live, blob in
+            let client = try await ask(live)
+            blob.grow(by: [UInt8](repeating: 1, count: 32 << 20))
+            _ = try await client.bytes(100_000)
+            client.reset()
+            try await eventually { blob.readers == 0 }
+        }
+    }
+
+    @Test("a file that is shorter than was said cuts the body, and the server goes on")
+    func shortFile() async throws {
+        // The kernel sends nothing of what is not there, and NIO asks it again: the stall ends that.
+        try await withGrowing(100, sendStall: .milliseconds(100)) { live, blob in
+            let client = try await ask(live)
+            blob.pretendToGrow(by: 100)
+            _ = try await head(client)
+            #expect(try await client.rest() == [])
+            #expect(try await live.request("/healthz").status == 200)
         }
     }
 

@@ -141,7 +141,7 @@ struct HostileTests {
             let stalled = try await RawClient(live.address)
             try await stalled.send("GET /v2/a/blobs/\(digest) HTTP/1.1\r\nHost: m\r\n\r\n")
             // The log line is written when the server has given up on it.
-            while !live.log.all.contains(where: { $0.contains("\(digest)") }) { await Task.yield() }
+            try await eventually { live.log.all.contains(where: { $0.contains("\(digest)") }) }
             #expect(try await stalled.rest().count < 64 << 20)
             waiting.grow(by: [1, 2, 3])
             waiting.finish()

@@ -1,16 +1,23 @@
 import Curl
-import HTTPTesting
 import Locking
 import Logging
 import MirrorCore
 import OCI
-import Testing
 
 @testable import UpstreamHTTP
 
-let repository = try! RepositoryName("library/nginx")
-let tag = Reference.tag(try! Tag("1.27"))
-let digest = try! Digest("sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
+let repository = valid { try RepositoryName("library/nginx") }
+let tag = Reference.tag(valid { try Tag("1.27") })
+let digest = valid { try Digest("sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824") }
+
+/// A value that the test wrote down itself, and that is known to be good.
+private func valid<Value>(_ make: () throws -> Value) -> Value {
+    do {
+        return try make()
+    } catch {
+        fatalError("a fixture is not valid: \(error)")
+    }
+}
 
 /// A registry client against loopback servers, with everything it counted and logged.
 struct Subject {
@@ -94,8 +101,7 @@ final class LogRecorder: Sendable {
     }
 }
 
-/// Records as an issue that a request came which the test does not expect.
-func unexpected(_ request: Request) -> Response {
-    Issue.record("unexpected request: \(request.line)")
-    return .reply(500)
+/// A response head with these fields.
+func head(_ status: Int, _ fields: [String: String] = [:]) -> ResponseHead {
+    ResponseHead(status: status, fields: fields.map { HeaderField($0, $1) })
 }

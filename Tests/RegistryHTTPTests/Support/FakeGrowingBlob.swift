@@ -33,6 +33,9 @@ final class FakeGrowingBlob: GrowingBlob {
         change { $0.landed += bytes.count }
     }
 
+    /// Claims bytes that the file does not have.
+    func pretendToGrow(by count: Int) { change { $0.landed += count } }
+
     func finish() { change { $0.isComplete = true } }
 
     func fail(_ error: MirrorError) { change { $0.failure = error } }

@@ -51,6 +51,14 @@ func withServer<Value>(
     }
 }
 
+/// Waits for something that the server does in its own time; the suite's time limit ends the waiting.
+func eventually(_ condition: () -> Bool) async throws {
+    while !condition() {
+        try Task.checkCancellation()
+        await Task.yield()
+    }
+}
+
 /// Collects what is logged.
 final class LogLines: Sendable {
     private let lines = Locked<[String]>([])

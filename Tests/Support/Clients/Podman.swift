@@ -15,6 +15,7 @@ package final class Podman: Sendable {
 
             """
         try directory.write(storage, to: "storage.conf")
+        try directory.write("{}", to: "auth.json")
         try directory.write(#"{"default":[{"type":"insecureAcceptAnything"}]}"#, to: ".config/containers/policy.json")
     }
 
@@ -33,6 +34,7 @@ package final class Podman: Sendable {
         var environment = Command.isolated
         environment["HOME"] = directory.path
         environment["XDG_RUNTIME_DIR"] = directory.path
+        // A user's own logins stay out of it; the file must be there.
         environment["REGISTRY_AUTH_FILE"] = directory.path("auth.json")
         environment["CONTAINERS_REGISTRIES_CONF"] = configuration.registries
         environment["CONTAINERS_STORAGE_CONF"] = directory.path("storage.conf")

@@ -70,3 +70,7 @@ package struct Content: Sendable {
         return digest
     }
 }
+
+extension Content: CustomStringConvertible {
+    package var description: String { "\(digest) (\(count) B)" }
+}

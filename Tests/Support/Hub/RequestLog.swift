@@ -10,6 +10,9 @@ package struct LoggedRequest: Sendable {
     package internal(set) var bodyBytes = 0
     package internal(set) var isComplete = false
     package internal(set) var complaint: String?
+
+    /// Whether the registry answered 401, which costs nothing and is asked again with a token.
+    package var isChallenged: Bool { request.role == .registry && status == 401 }
 }
 
 extension LoggedRequest: CustomStringConvertible {
@@ -45,7 +48,8 @@ package struct RequestLog: Sendable {
         entries.filter { matcher.matches($0.request) }
     }
 
-    package func count(_ matcher: RequestMatcher) -> Int { matching(matcher).count }
+    /// How many requests match, but for those that the registry answered with a challenge: they are a part of the next.
+    package func count(_ matcher: RequestMatcher) -> Int { matching(matcher).count { !$0.isChallenged } }
 
     package func count(
         _ method: HTTPMethod? = nil,

@@ -63,6 +63,13 @@ package struct TestResponse: Sendable {
     }
 }
 
+extension TestResponse: CustomStringConvertible {
+    /// The head and the beginning of the body: what a failed expectation prints.
+    package var description: String {
+        "\(status) \(headers) \(body.count) B\(isComplete ? "" : " (incomplete)"): \(text.prefix(300))"
+    }
+}
+
 extension String {
     fileprivate var trimmedSuffix: Substring { prefix { $0.isHexDigit } }
 }
