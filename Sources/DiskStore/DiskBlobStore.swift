@@ -43,15 +43,16 @@ package final class DiskBlobStore: BlobStore {
         threads.close()
     }
 
-    package func open(_ digest: Digest, _ kind: ContentKind) -> (any StoredFile)? {
+    package func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)? {
         do throws(SystemCallError) {
             let file = try FileDescriptor.open(layout.path(of: digest, kind), .read)
             let status = try file.status()
             guard status.kind == .regular else { return nil }
             return OpenFile(file, size: status.size)
         } catch {
-            if !error.isMissing { logger.error("Stored content cannot be opened", metadata: ["error": "\(error)"]) }
-            return nil
+            if error.isMissing { return nil }
+            logger.error("Stored content cannot be opened", metadata: ["error": "\(error)"])
+            throw StoreError(error)
         }
     }
 

@@ -6,8 +6,9 @@ package import OCI
 package protocol BlobStore: Sendable {
     /// Opens stored content for reading, or returns `nil` when there is none.
     ///
-    /// One `open` and one `fstat`: quick enough for an event loop.
-    func open(_ digest: Digest, _ kind: ContentKind) -> (any StoredFile)?
+    /// One `open` and one `fstat`: quick enough for an event loop. It throws when it cannot tell, such as when there are
+    /// no descriptors left: that must not count as a loss.
+    func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)?
 
     /// Reads all of a small stored file, on a store thread.
     func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8]

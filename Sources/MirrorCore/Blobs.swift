@@ -7,13 +7,14 @@ extension PullThrough {
         guard permits(repository, caller), index.membership(of: digest, as: .blob, in: repository) != nil else {
             return nil
         }
-        return storedBlob(digest)
+        // What cannot be opened now is for the long way, which can say why.
+        return (try? storedBlob(digest)) ?? nil
     }
 
     /// A stored blob's file; forgets one that has gone or is short.
-    private func storedBlob(_ digest: Digest) -> (any StoredFile)? {
+    private func storedBlob(_ digest: Digest) throws(MirrorError) -> (any StoredFile)? {
         guard let size = index.blobSize(digest) else { return nil }
-        if let file = context.store.open(digest, .blob), file.size == size { return file }
+        if let file = try open(digest, .blob), file.size == size { return file }
         context.logger.error("a stored blob is missing or short", metadata: ["digest": "\(digest)"])
         index.post([.lost(digest, .blob)])
         return nil
@@ -28,7 +29,7 @@ extension PullThrough {
         let deadline = time.deadline(in: policy.answerWithin)
         try recall(.content(digest, .blob), in: repository)
         while deadline.remaining > .zero {
-            if let file = storedBlob(digest) {
+            if let file = try storedBlob(digest) {
                 if !isProved(digest, in: repository) {
                     _ = try await prove(digest, .blob, in: repository, upstream, deadline)
                 }

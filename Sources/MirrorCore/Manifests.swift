@@ -47,7 +47,7 @@ extension PullThrough {
         let answer: Result?? = index.withManifest(head.digest) { size, bytes in
             head.size = size
             if let bytes { return body(head, .bytes(bytes)) }
-            guard let file = context.store.open(head.digest, .manifest), file.size == size else { return nil }
+            guard let file = try? open(head.digest, .manifest), file.size == size else { return nil }
             return body(head, .file(file))
         }
         return answer ?? nil
@@ -85,7 +85,7 @@ extension PullThrough {
             )
         case .digest(let digest):
             try recall(.content(digest, .manifest), in: repository)
-            if headOnly, stored(digest) == nil {
+            if headOnly, try stored(digest) == nil {
                 let (proof, isJoined) = try await prove(digest, .manifest, in: repository, upstream, deadline)
                 let head = ManifestHead(
                     digest: digest,
@@ -112,7 +112,7 @@ extension PullThrough {
     ) async throws(MirrorError) -> ManifestAnswer {
         var proof = proof
         while deadline.remaining > .zero {
-            if let stored = stored(digest) {
+            if let stored = try stored(digest) {
                 if let membership = index.membership(of: digest, as: .manifest, in: repository) {
                     return stored.answer(digest, membership.mediaType, outcome)
                 }

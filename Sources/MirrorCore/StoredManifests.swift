@@ -15,15 +15,27 @@ struct StoredManifest: Sendable {
 /// Manifests that are held: in the map when they are small, else in their files.
 extension PullThrough {
     /// A stored manifest, out of the map; forgets one whose file has gone.
-    func stored(_ digest: Digest) -> StoredManifest? {
-        let found: StoredManifest?? = index.withManifest(digest) { size, bytes in
-            if let bytes { return StoredManifest(content: .bytes(Array(copying: bytes)), size: size) }
-            guard let file = context.store.open(digest, .manifest), file.size == size else { return nil }
+    func stored(_ digest: Digest) throws(MirrorError) -> StoredManifest? {
+        let found: (size: Int, bytes: [UInt8]?)? = index.withManifest(digest) { size, bytes in
+            guard let bytes else { return (size, nil) }
+            return (size, Array(copying: bytes))
+        }
+        guard let (size, bytes) = found else { return nil }
+        if let bytes { return StoredManifest(content: .bytes(bytes), size: size) }
+        if let file = try open(digest, .manifest), file.size == size {
             return StoredManifest(content: .file(file), size: size)
         }
-        guard let found else { return nil }
-        if found == nil { index.post([.lost(digest, .manifest)]) }
-        return found
+        index.post([.lost(digest, .manifest)])
+        return nil
+    }
+
+    /// Opens stored content; `nil` only when it is not there.
+    func open(_ digest: Digest, _ kind: ContentKind) throws(MirrorError) -> (any StoredFile)? {
+        do throws(StoreError) {
+            return try context.store.open(digest, kind)
+        } catch {
+            throw MirrorError(storage: error)
+        }
     }
 
     func isStored(_ digest: Digest) -> Bool {

@@ -85,7 +85,7 @@ struct DiskBlobStoreTests {
         try spool.append([1, 2])
         #expect(spool.verify())
         await #expect(throws: StoreError.failed(call: "mkdir", errno: ENOTDIR)) { try await spool.land() }
-        #expect(store.open(digest, .blob) == nil)
+        #expect(try store.open(digest, .blob) == nil)
         try File.remove(directory.path(obstacle))
         try await spool.land()
         #expect(try contents(store.open(digest, .blob)) == [1, 2])
@@ -111,9 +111,9 @@ struct DiskBlobStoreTests {
         let store = try makeStore()
         let digest = store.digest(of: [1, 2, 3], .sha256)
         try await land([1, 2, 3], in: store)
-        let file = try #require(store.open(digest, .blob))
+        let file = try #require(try store.open(digest, .blob))
         try File.remove(directory.path("blobs/sha256/\(digest.hex.prefix(2))/\(digest.hex)"))
-        #expect(store.open(digest, .blob) == nil)
+        #expect(try store.open(digest, .blob) == nil)
         #expect(try contents(file) == [1, 2, 3])
     }
 
@@ -123,11 +123,11 @@ struct DiskBlobStoreTests {
         let digest = store.digest(of: [1], .sha256)
         let path = "blobs/sha256/\(digest.hex.prefix(2))/\(digest.hex)"
         try directory.makeDirectory(path)
-        #expect(store.open(digest, .blob) == nil)
+        #expect(try store.open(digest, .blob) == nil)
         #expect(rmdir(directory.path(path)) == 0)
         let secret = try directory.write("secret", to: "secret")
         #expect(symlink(secret, directory.path(path)) == 0)
-        #expect(store.open(digest, .blob) == nil)
+        #expect(try store.open(digest, .blob) == nil)
     }
 
     @Test("bytes with another digest are not stored")
@@ -135,7 +135,7 @@ struct DiskBlobStoreTests {
         let store = try makeStore()
         let digest = store.digest(of: [1], .sha256)
         await #expect(throws: StoreError.wrongDigest) { try await store.store([2], as: digest, .manifest) }
-        #expect(store.open(digest, .manifest) == nil)
+        #expect(try store.open(digest, .manifest) == nil)
         #expect(directory.files().isEmpty)
     }
 
@@ -148,7 +148,7 @@ struct DiskBlobStoreTests {
         #expect(spool.verify())
         store.close()
         await #expect(throws: StoreError.closed) { try await spool.land() }
-        #expect(store.open(digest, .blob) == nil)
+        #expect(try store.open(digest, .blob) == nil)
         spool.discard()
         #expect(spoolNames().isEmpty)
     }

@@ -276,6 +276,21 @@ struct BlobTests {
         #expect(bench.hub.count(.blob) == 2)
     }
 
+    @Test("a file that cannot be opened for want of descriptors is not lost")
+    func cannotOpen() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(blob: bytes)
+        _ = try await bench.blob(digest)
+        await landed(bench, digest)
+        bench.store.failOpening(with: .failed(call: "open", errno: 24))
+        await #expect(throws: MirrorError.unavailable(reason: "storage", retryAfter: nil)) {
+            try await bench.blob(digest)
+        }
+        bench.store.failOpening(with: nil)
+        #expect(try await bench.blob(digest) == bytes)
+        #expect(bench.hub.count(.blob) == 1)
+    }
+
     @Test("a disk that is full fails the clients and leaves nothing behind")
     func diskFull() async throws {
         let bench = Bench()

@@ -78,7 +78,7 @@ struct WindowTests {
         let holder = occupy(window, gate)
         while window.free > 0 { await Task.yield() }
         await #expect(throws: UpstreamError.unavailable(.queue)) {
-            try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
+            _ = try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
         }
         gate.open()
         try await holder.value
@@ -93,7 +93,7 @@ struct WindowTests {
         while window.free > 0 { await Task.yield() }
         let waiter = Task {
             if before { withUnsafeCurrentTask { $0?.cancel() } }
-            try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
+            _ = try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
         }
         if !before {
             try await untilWaiting(1, window)

@@ -21,6 +21,7 @@ package final class MemoryBlobStore: BlobStore {
         var appendFailure = StoreError.full
         var landFailure: StoreError?
         var storeFailure: StoreError?
+        var openFailure: StoreError?
     }
 
     let state = Locked(State())
@@ -56,6 +57,11 @@ package final class MemoryBlobStore: BlobStore {
         state.withLock { $0.storeFailure = error }
     }
 
+    /// From now on nothing can be opened; `nil` ends it.
+    package func failOpening(with error: StoreError?) {
+        state.withLock { $0.openFailure = error }
+    }
+
     /// Takes content away, as eviction, damage or a careless administrator would.
     package func remove(_ digest: Digest, _ kind: ContentKind) {
         state.withLock { _ = $0.files.removeValue(forKey: Name(digest: digest, kind: kind)) }
@@ -66,8 +72,9 @@ package final class MemoryBlobStore: BlobStore {
         state.withLock { $0.files[Name(digest: digest, kind: kind)] }?.bytes
     }
 
-    package func open(_ digest: Digest, _ kind: ContentKind) -> (any StoredFile)? {
-        state.withLock { $0.files[Name(digest: digest, kind: kind)] }
+    package func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)? {
+        if let failure = state.withLock({ $0.openFailure }) { throw failure }
+        return state.withLock { $0.files[Name(digest: digest, kind: kind)] }
     }
 
     package func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8] {
