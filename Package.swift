@@ -24,6 +24,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -35,6 +36,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
@@ -58,7 +60,7 @@ let package = Package(
         // Adapters. They never see each other.
         .target(
             name: "UpstreamHTTP",
-            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess]
+            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess, systemPackage]
         ),
         .target(name: "DiskStore", dependencies: ["MirrorCore", "OCI", "Posix", "Hashing", "Locking", logging]),
         .target(name: "LMDBIndex", dependencies: ["MirrorCore", "OCI", "LMDB", "Posix", "Locking", logging]),
@@ -90,6 +92,16 @@ let package = Package(
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
+        .testTarget(name: "PosixTests", dependencies: ["Posix", "MirrorTesting"]),
+        .testTarget(name: "LMDBTests", dependencies: ["LMDB", "MirrorTesting"]),
+        .testTarget(
+            name: "DiskStoreTests",
+            dependencies: ["DiskStore", "MirrorCore", "MirrorTesting", "OCI", "Posix", "Locking", logging]
+        ),
+        .testTarget(
+            name: "LMDBIndexTests",
+            dependencies: ["LMDBIndex", "LMDB", "MirrorCore", "MirrorTesting", "OCI", "Posix", "Locking", logging]
+        ),
         .target(name: "HTTPTesting", dependencies: ["Locking", "Posix"], path: "Tests/HTTPTesting"),
         .testTarget(name: "CurlTests", dependencies: ["Curl", "HTTPTesting", "Locking"]),
         .testTarget(

@@ -115,7 +115,7 @@ extension EasyHandle {
         if let caFile = connection.caFile { try set(CURLOPT_CAINFO, to: caFile) }
         try set(CURLOPT_SSL_VERIFYPEER, to: connection.isInsecure ? 0 : 1)
         try set(CURLOPT_SSL_VERIFYHOST, to: connection.isInsecure ? 0 : 2)
-        if !connection.proxy.isEmpty { try set(CURLOPT_PROXY, to: connection.proxy) }
+        if let proxy = connection.proxy { try set(CURLOPT_PROXY, to: proxy) }
         // The answer to CONNECT is not the response.
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, to: 1)
     }

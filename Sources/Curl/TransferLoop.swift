@@ -10,6 +10,7 @@ package final class TransferLoop: Sendable {
 
     /// Starts the thread; `name` is what it is called in the process list.
     package init(name: String) {
+        BrokenPipe.ignoreSignal()
         let multi = MultiHandle()
         let inbox = Inbox(waker: multi.waker)
         self.inbox = inbox

@@ -77,15 +77,15 @@ package struct TransferRequest: Sendable {
         package var caFile: String?
         /// Does not check the server's certificate.
         package var isInsecure: Bool
-        /// A proxy's URL; empty for what the environment says (`HTTPS_PROXY`, `NO_PROXY`, …).
-        package var proxy: String
+        /// A proxy's URL; empty for none, `nil` for what the environment says (`HTTPS_PROXY`, `NO_PROXY`, …).
+        package var proxy: String?
         /// Addresses that may not be connected to, judged by the address itself and not by the name.
         package var refused: Set<AddressClass>
 
         package init(
             caFile: String? = nil,
             isInsecure: Bool = false,
-            proxy: String = "",
+            proxy: String? = nil,
             refused: Set<AddressClass> = []
         ) {
             self.caFile = caFile

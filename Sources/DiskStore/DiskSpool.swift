@@ -105,16 +105,15 @@ final class DiskSpool: Spool {
 
     func land() async throws(StoreError) {
         try beginLanding()
-        // The closure holds the spool, so it cannot go (and discard itself) while it lands.
-        try await threads.run { () throws(StoreError) in
-            do throws(StoreError) {
-                try self.landing.land(self.contents, named: self.path, as: self.digest, .blob)
-                self.endLanding(in: .landed)
-            } catch {
-                // Still there and still right: the caller may make room and land again, or discard.
-                self.endLanding(in: .verified(true))
-                throw error
+        do throws(StoreError) {
+            try await threads.run { [landing, contents, path, digest] () throws(StoreError) in
+                try landing.land(contents, named: path, as: digest, .blob)
             }
+            endLanding(in: .landed)
+        } catch {
+            // Still there and still right: the caller may make room and land again, or discard.
+            endLanding(in: .verified(true))
+            throw error
         }
     }
 

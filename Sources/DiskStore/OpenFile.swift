@@ -15,10 +15,16 @@ final class OpenFile: StoredFile {
     var descriptor: Int32 { file.rawValue }
     var size: Int { length.load(ordering: .acquiring) }
 
-    /// Writes at the end; only ever one call at a time.
+    /// Writes at the end, all or nothing; only ever one call at a time.
     func append(_ bytes: Span<UInt8>) throws(SystemCallError) {
         let end = size
-        try file.write(bytes, at: end)
+        do throws(SystemCallError) {
+            try file.write(bytes, at: end)
+        } catch {
+            // Gives back the room of what was written of it; where that fails, nobody reads past `size` all the same.
+            try? file.truncate(to: end)
+            throw error
+        }
         // After the write, so that nobody reads past what is there.
         length.store(end + bytes.count, ordering: .releasing)
     }

@@ -2,12 +2,6 @@ import Locking
 import Logging
 package import OCI
 
-/// What a manifest read came to.
-struct ManifestFetch: Sendable {
-    var source: Repository
-    var result: Result<FetchedManifest, MirrorError>
-}
-
 /// A HEAD's answer for content that a repository has.
 struct Proof: Hashable, Sendable {
     var mediaType: String
@@ -120,15 +114,14 @@ extension PullThrough {
         while deadline.remaining > .zero {
             if let stored = stored(digest) {
                 if let membership = index.membership(of: digest, as: .manifest, in: repository) {
-                    let head = head(digest, membership.mediaType, stored, outcome)
-                    return ManifestAnswer(head: head, content: stored.content)
+                    return stored.answer(digest, membership.mediaType, outcome)
                 }
                 // Stored by way of another repository: served here after a free HEAD has succeeded here.
                 if proof == nil {
                     proof = try await prove(digest, .manifest, in: repository, upstream, deadline).proof
                 }
                 let mediaType = storedMediaType(of: digest, told: proof?.mediaType)
-                return ManifestAnswer(head: head(digest, mediaType, stored, outcome), content: stored.content)
+                return stored.answer(digest, mediaType, outcome)
             }
             var isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
             if !isProved, mayBeNobodys(digest, repository) {
@@ -173,7 +166,7 @@ extension PullThrough {
         _ deadline: Deadline
     ) async throws(MirrorError) -> ManifestAnswer? {
         let work = manifestFetches.work(on: digest) { [self] deliver in
-            await fly(digest, in: repository, upstream, deliver: deliver)
+            await read(digest, in: repository, upstream, deliver: deliver)
         }
         guard let work else { throw .shuttingDown }
         guard let fetch = await work.promise.value(until: deadline) else {
@@ -202,111 +195,5 @@ extension PullThrough {
             await Task.yield()
             return nil
         }
-    }
-
-    /// The one GET: verified, handed out, then stored and recorded.
-    private func fly(
-        _ digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream,
-        deliver: @Sendable (ManifestFetch) -> Void
-    ) async {
-        do throws(MirrorError) {
-            let fetched = try await verified(digest, in: repository, upstream)
-            deliver(ManifestFetch(source: repository, result: .success(fetched)))
-            let mediaType = ManifestType.name(of: fetched.bytes, told: fetched.mediaType)
-            let membership = Membership(mediaType: mediaType, provedAt: time.wall())
-            let changes = await store(fetched.bytes, as: digest)
-            await record(changes + [.membership(digest, .manifest, in: repository, membership)])
-        } catch {
-            if error == .manifestUnknown || error == .denied {
-                remember(error, of: .content(digest, .manifest), in: repository)
-            }
-            deliver(ManifestFetch(source: repository, result: .failure(error)))
-        }
-    }
-
-    /// Reads a manifest whose bytes have the digest; asks once more when they have not.
-    private func verified(
-        _ digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream
-    ) async throws(MirrorError) -> FetchedManifest {
-        for _ in 0..<2 {
-            let fetched: FetchedManifest
-            do throws(UpstreamError) {
-                fetched = try await upstream.manifest(.digest(digest), in: repository.name)
-            } catch {
-                throw MirrorError(error, missing: .manifestUnknown)
-            }
-            if context.store.digest(of: fetched.bytes, digest.algorithm) == digest { return fetched }
-            context.metrics.add(to: .digestMismatches)
-            context.logger.warning(
-                "manifest has another digest than asked for",
-                metadata: ["repository": "\(repository)", "digest": "\(digest)"]
-            )
-        }
-        throw .corrupt
-    }
-
-    // MARK: - Stored manifests
-
-    private struct Stored {
-        var content: ManifestAnswer.Content
-        var size: Int
-    }
-
-    /// A stored manifest, out of the map; forgets one whose file has gone.
-    private func stored(_ digest: Digest) -> Stored? {
-        let found: Stored?? = index.withManifest(digest) { size, bytes in
-            if let bytes { return Stored(content: .bytes(Array(copying: bytes)), size: size) }
-            guard let file = context.store.open(digest, .manifest), file.size == size else { return nil }
-            return Stored(content: .file(file), size: size)
-        }
-        guard let found else { return nil }
-        if found == nil { index.post([.lost(digest, .manifest)]) }
-        return found
-    }
-
-    func isStored(_ digest: Digest) -> Bool {
-        index.withManifest(digest) { _, _ in true } ?? false
-    }
-
-    /// What to call a manifest that a HEAD has described: the stored document decides, if there is one.
-    func storedMediaType(of digest: Digest, told: String?) -> String {
-        let own: String?? = index.withManifest(digest) { _, bytes in
-            guard let bytes else { return nil }
-            return ManifestType.name(of: Array(copying: bytes), told: told)
-        }
-        if let own = own ?? nil { return own }
-        return told.flatMap { ManifestType.isMediaType($0) ? $0 : nil } ?? MediaType.ociManifest
-    }
-
-    private func head(_ digest: Digest, _ mediaType: String, _ stored: Stored, _ outcome: CacheOutcome) -> ManifestHead
-    {
-        ManifestHead(digest: digest, mediaType: mediaType, size: stored.size, outcome: outcome)
-    }
-
-    /// Writes a verified manifest; returns what the index is to be told.
-    func store(_ bytes: [UInt8], as digest: Digest) async -> [IndexChange] {
-        do {
-            try await context.store.store(bytes, as: digest, .manifest)
-            return [.manifest(digest, bytes: bytes, references: Manifest(bytes)?.references ?? [])]
-        } catch {
-            context.logger.error(
-                "manifest could not be stored",
-                metadata: ["digest": "\(digest)", "error": "\(error)"]
-            )
-            return []
-        }
-    }
-}
-
-extension [UInt8] {
-    /// The bytes, out of memory that is only lent.
-    init(copying span: Span<UInt8>) {
-        self = []
-        reserveCapacity(span.count)
-        for index in span.indices { append(span[index]) }
     }
 }

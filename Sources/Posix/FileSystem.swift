@@ -40,7 +40,7 @@ package struct FileSystem: Hashable, Sendable {
     }
 
     /// The type of the mount that a path is on, as `/proc/self/mountinfo` (proc(5)) names it.
-    private static func mountType(of path: String) throws(SystemCallError) -> String? {
+    static func mountType(of path: String) throws(SystemCallError) -> String? {
         var status = stat()
         try check("stat", path: path) { unsafe stat(path, &status) }
         // glibc's gnu_dev_major and gnu_dev_minor, which the Glibc module leaves out.

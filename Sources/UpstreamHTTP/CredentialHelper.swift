@@ -2,6 +2,7 @@ import FoundationEssentials
 import MirrorCore
 import OCI
 import Subprocess
+import SystemPackage
 
 /// Asks a `docker-credential-*` program for credentials (PROTOCOL.md E3).
 enum CredentialHelper {
@@ -16,15 +17,14 @@ enum CredentialHelper {
         case unreadable
     }
 
-    static let timeout = Duration.seconds(10)
-
     /// Runs `docker-credential-<name> get`, found by the `PATH` of `environment`, and without a shell.
     ///
     /// Returns `nil` when the helper knows no credentials for `server`.
     static func credentials(
         from name: String,
         server: String,
-        environment: [String: String]
+        environment: [String: String],
+        timeout: Duration = .seconds(10)
     ) async throws -> Credentials? {
         // A name with a slash would be a path.
         guard !name.isEmpty, name.utf8.allSatisfy(\.isOfHelperName) else { throw Failure.illegalName }
@@ -49,12 +49,17 @@ enum CredentialHelper {
         environment: [String: String]
     ) async throws -> (succeeded: Bool, output: String) {
         let variables = Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0), $1) })
+        var platform = PlatformOptions()
+        // A script may have started others, which hold its output open: all of them end.
+        platform.createSession = true
+        platform.teardownSequence = [.send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)]
         do {
             let result = try await Subprocess.run(
                 .name(program),
                 arguments: ["get"],
                 environment: .custom(variables),
-                input: .string(server),
+                platformOptions: platform,
+                input: .fileDescriptor(standardInput(server), closeAfterSpawningProcess: true),
                 output: .string(limit: 64 << 10),
                 error: .discarded
             )
@@ -64,6 +69,15 @@ enum CredentialHelper {
         } catch {
             throw Failure.notRun
         }
+    }
+
+    /// A pipe that already holds `text`, which is far below what a pipe takes without a reader.
+    ///
+    /// Not swift-subprocess's own input: as of 1.0.2 the process traps when a program ends without having read it.
+    private static func standardInput(_ text: String) throws -> FileDescriptor {
+        let pipe = try FileDescriptor.pipe()
+        try pipe.writeEnd.closeAfter { _ = try pipe.writeEnd.writeAll(text.utf8) }
+        return pipe.readEnd
     }
 
     private static func parse(_ output: String) throws(Failure) -> Credentials {

@@ -105,7 +105,7 @@ final class Requester: Sendable {
             connection: TransferRequest.Connection(
                 caFile: options.caFile,
                 isInsecure: options.isInsecure,
-                proxy: options.proxy,
+                proxy: options.proxy.isEmpty ? nil : options.proxy,
                 refused: refused
             )
         )
@@ -125,7 +125,7 @@ extension Requester {
     ///
     /// The registry's own host is where the settings sent us. Other places were named by an answer: never the link-local
     /// and metadata addresses, and the machine's own or a private network only for a registry that is there itself.
-    private func refusedAddresses(for location: Location) -> Set<AddressClass> {
+    func refusedAddresses(for location: Location) -> Set<AddressClass> {
         if location.origin.host == endpoint.origin.host { return [] }
         var refused: Set<AddressClass> = [.unspecified, .linkLocal, .metadata]
         // Behind a proxy the address is the proxy's own, which is often private.
@@ -168,9 +168,11 @@ extension Requester {
         }
         metrics.add(to: .upstreamRequests, name, request.kind.rawValue, status)
         if received > 0 { metrics.add(received, to: .upstreamReceivedBytes, name) }
+        // Redirect targets carry their permits in the path, some of them.
+        let place = request.kind == .redirect ? request.location.origin.text : request.location.shown
         logger.debug(
             "upstream request",
-            metadata: ["kind": "\(request.kind.rawValue)", "at": "\(request.location.shown)", "status": "\(status)"]
+            metadata: ["kind": "\(request.kind.rawValue)", "at": "\(place)", "status": "\(status)"]
         )
     }
 }

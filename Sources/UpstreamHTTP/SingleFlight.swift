@@ -38,6 +38,9 @@ final class SingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         return try outcome.get()
     }
 
+    /// How many wait for the operation of that key.
+    func waiting(for key: Key) -> Int { state.withLock { $0.waiters[key]?.count ?? 0 } }
+
     private func join(
         _ key: Key,
         _ id: UInt64,

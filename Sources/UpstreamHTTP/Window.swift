@@ -39,7 +39,10 @@ final class Window: Sendable {
         return try await body()
     }
 
-    /// How many wait, for tests.
+    /// How many places are free.
+    var free: Int { state.withLock { $0.free } }
+
+    /// How many wait for one.
     var waiting: Int { state.withLock { $0.queue.count } }
 
     private func enter() async throws(UpstreamError) {

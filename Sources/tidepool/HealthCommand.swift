@@ -40,7 +40,7 @@ struct HealthCommand: AsyncParsableCommand {
             url: "\(url)/readyz",
             timeouts: .init(connect: .seconds(2), head: .seconds(3), stall: .seconds(3), total: .seconds(4)),
             limits: .init(body: 64 << 10),
-            connection: .init(isInsecure: true)
+            connection: .init(isInsecure: true, proxy: "")
         )
     }
 

@@ -185,7 +185,8 @@ private struct RequestReader {
         let count = recv(socket, &chunk, chunk.count, 0)
         guard count > 0 else { return false }
         buffer += chunk.prefix(count)
-        return true
+        // A TLS handshake: there is no line to wait for.
+        return buffer.first != 0x16
     }
 }
 

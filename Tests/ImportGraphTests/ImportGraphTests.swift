@@ -20,6 +20,7 @@ struct ImportGraphTests {
         // Adapters: never each other.
         "UpstreamHTTP": [
             "Curl", "Dispatch", "FoundationEssentials", "Locking", "Logging", "MirrorCore", "OCI", "Subprocess",
+            "SystemPackage",
             "Synchronization",
         ],
         "DiskStore": [
@@ -48,7 +49,7 @@ struct ImportGraphTests {
     /// Packages of others; `Logging` is everybody's.
     private static let thirdParty: Set = [
         "ArgumentParser", "CCrypto", "CCurl", "CLMDB", "CPosix", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
-        "Subprocess", "Yams",
+        "Subprocess", "SystemPackage", "Yams",
     ]
 
     private let sources: SourceTree

@@ -103,6 +103,19 @@ struct CredentialHelperTests {
         await #expect(throws: expected) { try await ask(script) }
     }
 
+    @Test("that hangs is ended, with what it started")
+    func hangs() async throws {
+        let home = try HelperHome(config: "{}", helper: "sleep 1000; echo never")
+        await #expect(throws: CredentialHelper.Failure.timedOut) {
+            try await CredentialHelper.credentials(
+                from: "fake",
+                server: "ghcr.io",
+                environment: home.environment,
+                timeout: .milliseconds(300)
+            )
+        }
+    }
+
     @Test("that is not there, or whose name is a path, is not run")
     func names() async {
         await #expect(throws: CredentialHelper.Failure.notRun) { try await ask("exit 0", name: "absent") }

@@ -1,10 +1,8 @@
 import Curl
-import HTTPTesting
 import Locking
 import Logging
 import MirrorCore
 import OCI
-import Testing
 
 @testable import UpstreamHTTP
 
@@ -103,8 +101,7 @@ final class LogRecorder: Sendable {
     }
 }
 
-/// Records as an issue that a request came which the test does not expect.
-func unexpected(_ request: Request) -> Response {
-    Issue.record("unexpected request: \(request.line)")
-    return .reply(500)
+/// A response head with these fields.
+func head(_ status: Int, _ fields: [String: String] = [:]) -> ResponseHead {
+    ResponseHead(status: status, fields: fields.map { HeaderField($0, $1) })
 }

@@ -1,0 +1,56 @@
+import Logging
+import OCI
+
+/// What a manifest read came to.
+struct ManifestFetch: Sendable {
+    var source: Repository
+    var result: Result<FetchedManifest, MirrorError>
+}
+
+/// The reads of manifests that cost quota: one a digest, verified.
+extension PullThrough {
+    /// Reads a manifest for all who ask for it: verified, handed out, then stored and recorded.
+    func read(
+        _ digest: Digest,
+        in repository: Repository,
+        _ upstream: any Upstream,
+        deliver: @Sendable (ManifestFetch) -> Void
+    ) async {
+        do throws(MirrorError) {
+            let fetched = try await verified(digest, in: repository, upstream)
+            deliver(ManifestFetch(source: repository, result: .success(fetched)))
+            let mediaType = ManifestType.name(of: fetched.bytes, told: fetched.mediaType)
+            let membership = Membership(mediaType: mediaType, provedAt: time.wall())
+            let changes = await store(fetched.bytes, as: digest)
+            await record(changes + [.membership(digest, .manifest, in: repository, membership)])
+        } catch {
+            if error == .manifestUnknown || error == .denied {
+                remember(error, of: .content(digest, .manifest), in: repository)
+            }
+            deliver(ManifestFetch(source: repository, result: .failure(error)))
+        }
+    }
+
+    /// Reads a manifest whose bytes have the digest; asks once more when they have not.
+    private func verified(
+        _ digest: Digest,
+        in repository: Repository,
+        _ upstream: any Upstream
+    ) async throws(MirrorError) -> FetchedManifest {
+        for _ in 0..<2 {
+            let fetched: FetchedManifest
+            do throws(UpstreamError) {
+                fetched = try await upstream.manifest(.digest(digest), in: repository.name)
+            } catch {
+                throw MirrorError(error, missing: .manifestUnknown)
+            }
+            if context.store.digest(of: fetched.bytes, digest.algorithm) == digest { return fetched }
+            context.metrics.add(to: .digestMismatches)
+            context.logger.warning(
+                "manifest has another digest than asked for",
+                metadata: ["repository": "\(repository)", "digest": "\(digest)"]
+            )
+        }
+        throw .corrupt
+    }
+}

@@ -1,0 +1,77 @@
+import Glibc
+import MirrorTesting
+import Testing
+
+@testable import Posix
+
+@Suite("Page cache", .timeLimit(.minutes(1)))
+struct PageCacheTests {
+    static let isOnDisk = (try? FileSystem.mountType(of: "/tmp")) != "tmpfs"
+
+    let directory: TemporaryDirectory
+    let size = 1 << 20
+
+    init() throws {
+        directory = try TemporaryDirectory("cache")
+    }
+
+    @Test("what was just written is there")
+    func written() throws {
+        let file = try makeFile()
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: size))
+        #expect(PageCache.holds(file.rawValue, offset: 12_345, count: 1))
+    }
+
+    @Test("what the kernel dropped is not there until it is read ahead", .enabled(if: isOnDisk, "/tmp is in memory"))
+    func dropped() throws {
+        let file = try makeFile()
+        try file.synchronizeData()
+        #expect(posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED) == 0)
+        #expect(!PageCache.holds(file.rawValue, offset: 0, count: size))
+        try PageCache.readAhead(file.rawValue, offset: 0, count: size)
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: size))
+    }
+
+    @Test("a hole anywhere in the window is noticed", .enabled(if: isOnDisk, "/tmp is in memory"))
+    func hole() throws {
+        let file = try makeFile()
+        try file.synchronizeData()
+        #expect(posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED) == 0)
+        try PageCache.readAhead(file.rawValue, offset: 0, count: 256 << 10)
+        try PageCache.readAhead(file.rawValue, offset: 768 << 10, count: 256 << 10)
+        #expect(!PageCache.holds(file.rawValue, offset: 0, count: size))
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: 256 << 10))
+    }
+
+    @Test("nothing past the end is waited for")
+    func pastTheEnd() throws {
+        let file = try makeFile()
+        #expect(PageCache.holds(file.rawValue, offset: size, count: size))
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: 0))
+        try PageCache.readAhead(file.rawValue, offset: size - 10, count: size)
+    }
+
+    @Test("reading ahead tells what reading would tell")
+    func failure() {
+        #expect(throws: SystemCallError(call: "readahead", errno: EBADF)) {
+            try PageCache.readAhead(-1, offset: 0, count: 1)
+        }
+    }
+
+    @Test(
+        "in memory everything is there",
+        .enabled(if: SmallFileSystem.isAvailable, "mounting needs root")
+    )
+    func inMemory() throws {
+        let memory = try SmallFileSystem(bytes: 4 << 20)
+        let file = try FileDescriptor.open(memory.path("file"), .createNew)
+        try file.write([UInt8](repeating: 1, count: size).span, at: 0)
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: size))
+    }
+
+    private func makeFile() throws -> FileDescriptor {
+        let file = try FileDescriptor.open(directory.path("file"), .createNew)
+        try file.write([UInt8](repeating: 1, count: size).span, at: 0)
+        return file
+    }
+}
