@@ -33,12 +33,17 @@ final class DirectoryLock: Sendable {
         file = Locked(lock)
     }
 
-    /// Gives it back: empties the file, and closes it, which ends the lock.
+    deinit {
+        release()
+    }
+
+    /// Gives it back, after emptying the file.
     ///
     /// The file stays: removing it would let two processes lock two files of one name.
     func release() {
-        let held = file.withLock { $0.take() }
-        try? held?.file.truncate(to: 0)
+        guard let held = file.withLock({ $0.take() }) else { return }
+        try? held.file.truncate(to: 0)
+        held.file.unlock()
     }
 }
 

@@ -112,6 +112,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Gives the lock back at once, even while a process that is just being started still has the descriptor too.
+    package borrowing func unlock() {
+        let number = rawValue
+        // It can only fail for what is no open file.
+        _ = flock(number, LOCK_UN)
+    }
+
     private borrowing func writeSome(
         _ bytes: UnsafeBufferPointer<UInt8>,
         at offset: Int

@@ -169,8 +169,10 @@ struct DataDirectoryTests {
     private func holdLock() async throws -> ChildProcess {
         let ready = parent.path("ready")
         try #require(mkfifo(ready, 0o600) == 0)
+        // Opens the FIFO and writes nothing: a write after the reader has gone would be the end of it.
+        let script = ": > '\(ready)'; exec sleep 600"
         let child = try await ChildProcess.launch(
-            ["/usr/bin/flock", "\(path)/tidepool.lock", "/bin/sh", "-c", "echo > '\(ready)'; exec sleep 600"],
+            ["/usr/bin/flock", "--close", "\(path)/tidepool.lock", "/bin/sh", "-c", script],
             environment: ["PATH": "/usr/bin:/bin"],
             output: "/dev/null",
             errors: "/dev/null"

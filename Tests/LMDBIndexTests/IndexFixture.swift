@@ -23,15 +23,15 @@ struct IndexFixture {
     static let repository = repository("library/nginx")
 
     static func repository(_ name: String, upstream: String = "docker.io") -> Repository {
-        Repository(upstream: UpstreamName(upstream), name: try! RepositoryName(name))
+        Repository(upstream: UpstreamName(upstream), name: literal(try RepositoryName(name)))
     }
 
     static func digest(_ number: Int) -> Digest {
         let hex = String(number, radix: 16)
-        return try! Digest("sha256:" + String(repeating: "0", count: 64 - hex.count) + hex)
+        return literal(try Digest("sha256:" + String(repeating: "0", count: 64 - hex.count) + hex))
     }
 
-    static func tag(_ text: String) -> OCI.Tag { try! OCI.Tag(text) }
+    static func tag(_ text: String) -> OCI.Tag { literal(try OCI.Tag(text)) }
 
     static func tagRecord(_ number: Int, checkedAt milliseconds: Int64 = 1000) -> TagRecord {
         TagRecord(
@@ -70,5 +70,14 @@ final class CollectedLog: Sendable {
         func log(event: LogEvent) {
             log.lines.withLock { $0.append("\(event.level): \(event.message)") }
         }
+    }
+}
+
+/// A value that the test itself wrote down, and that is therefore right.
+func literal<Value>(_ make: @autoclosure () throws -> Value) -> Value {
+    do {
+        return try make()
+    } catch {
+        preconditionFailure("the test is wrong: \(error)")
     }
 }

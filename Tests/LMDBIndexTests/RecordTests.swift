@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Index records and keys")
 struct RecordTests {
-    static let sha256 = try! Digest("sha256:" + String(repeating: "0f", count: 32))
-    static let sha512 = try! Digest("sha512:" + String(repeating: "a7", count: 64))
+    static let sha256 = literal(try Digest("sha256:" + String(repeating: "0f", count: 32)))
+    static let sha512 = literal(try Digest("sha512:" + String(repeating: "a7", count: 64)))
 
     @Test("a tag comes back as it was", arguments: [sha256, sha512], [true, false])
     func tag(digest: Digest, isGone: Bool) {

@@ -1,0 +1,119 @@
+import MirrorTesting
+import OCI
+import Testing
+
+@testable import MirrorCore
+
+/// The rules of ``FlightState``, by their numbers.
+@Suite("The state of a flight")
+struct FlightStateTests {
+    static let tail = FlightState.heldBack
+    let file: any StoredFile
+    let length = 100_000
+
+    init() throws {
+        let store = MemoryBlobStore()
+        file = try store.spool(for: sha256([1])).file
+    }
+
+    /// What a reader gets, as text that a table can hold.
+    func next(_ state: inout FlightState, _ position: inout FlightState.Position) -> String {
+        switch state.next(for: &position, wake: {}) {
+        case .send(_, let range): "\(range.lowerBound)..<\(range.upperBound)"
+        case .wait: "wait"
+        case .finished: "finished"
+        case .failed(let error): error.label
+        }
+    }
+
+    func position(_ range: Range<Int>) -> FlightState.Position {
+        FlightState.Position(range: range, offset: range.lowerBound, generation: 0)
+    }
+
+    @Test("before the head everybody waits, and is woken by it")
+    func departing() {
+        var state = FlightState()
+        var reader = position(0..<10)
+        #expect(next(&state, &reader) == "wait")
+        #expect(state.began(file: file, length: length).count == 1)
+    }
+
+    @Test("rule 1: the tail of a blob waits for the digest, and a range that ends earlier does not")
+    func heldBack() {
+        var state = FlightState()
+        _ = state.began(file: file, length: length)
+        state.received(bytes: length)
+        var whole = position(0..<length)
+        var part = position(length - 1000..<length - 1)
+        #expect(next(&state, &whole) == "0..<\(length - Self.tail)")
+        #expect(next(&state, &whole) == "wait")
+        #expect(next(&state, &part) == "\(length - 1000)..<\(length - 1)")
+        #expect(next(&state, &part) == "finished")
+        #expect(state.verified(commonPrefix: nil).count == 1)
+        #expect(next(&state, &whole) == "\(length - Self.tail)..<\(length)")
+        #expect(next(&state, &whole) == "finished")
+    }
+
+    @Test("rule 1: without a length the last bytes so far are held back")
+    func unknownLength() {
+        var state = FlightState()
+        _ = state.began(file: file, length: nil)
+        state.received(bytes: 50_000)
+        var reader = position(0..<Int.max)
+        #expect(next(&state, &reader) == "0..<\(50_000 - Self.tail)")
+        _ = state.verified(commonPrefix: nil)
+        #expect(next(&state, &reader) == "\(50_000 - Self.tail)..<50000")
+        #expect(next(&state, &reader) == "finished")
+    }
+
+    @Test(
+        "rule 2: after a mismatch a reader goes on when what it was given is right",
+        arguments: [
+            (30_000, "wait", "30000..<100000"), (30_001, "wait", "corrupt"), (0, "0..<\(60_000)", "60000..<100000"),
+        ]
+    )
+    func mismatch(given: Int, meanwhile: String, after: String) {
+        var state = FlightState()
+        _ = state.began(file: file, length: length)
+        state.received(bytes: given)
+        var reader = position(0..<length)
+        if given > 0 { #expect(next(&state, &reader) == "0..<\(given)") }
+        _ = state.mismatched()
+        #expect(next(&state, &reader) == "wait")
+        _ = state.began(file: file, length: length)
+        state.received(bytes: 60_000)
+        #expect(next(&state, &reader) == meanwhile)
+        state.received(bytes: 40_000)
+        _ = state.verified(commonPrefix: 30_000)
+        #expect(next(&state, &reader) == after)
+    }
+
+    @Test("rule 3: every event that can matter wakes whoever waits")
+    func wakes() {
+        let events: [(inout FlightState) -> FlightState.Wakes] = [
+            { $0.mismatched() }, { $0.verified(commonPrefix: nil) }, { $0.failed(.corrupt) }, { $0.takeWaiting() },
+        ]
+        for event in events {
+            var state = FlightState()
+            _ = state.began(file: file, length: length)
+            var reader = position(0..<length)
+            #expect(next(&state, &reader) == "wait")
+            #expect(event(&state).count == 1)
+            #expect(event(&state).isEmpty)
+        }
+    }
+
+    @Test("a failure reaches readers that want more, and not one that has all of its range")
+    func failure() {
+        var state = FlightState()
+        _ = state.began(file: file, length: length)
+        state.received(bytes: 1000)
+        var done = position(0..<1000)
+        var more = position(0..<2000)
+        #expect(next(&state, &done) == "0..<1000")
+        #expect(next(&state, &more) == "0..<1000")
+        _ = state.failed(.unavailable(reason: "truncated", retryAfter: nil))
+        #expect(next(&state, &done) == "finished")
+        #expect(next(&state, &more) == "unavailable")
+    }
+}
