@@ -26,7 +26,7 @@ extension EndToEnd {
                 options.otherUpstreams = ["  registry.test:", "    endpoint: http://\(registry.authority)"]
             } _: { stage in
                 let image = try await push(to: registry, stage.hub)
-                let skopeo = try Skopeo(mirror: stage.mirror.authority)
+                let skopeo = try Skopeo(registries: "")
                 let source = "\(stage.mirror.authority)/registry.test/team/app:1"
                 for occasion in ["cold", "warm", "gone"] {
                     if occasion == "gone" { await registry.stop() }
@@ -42,7 +42,7 @@ extension EndToEnd {
         private func push(to registry: PlainRegistry, _ hub: ScriptedHub) async throws -> TestImage {
             let image = hub.publish(.multiPlatform(seed: 131), as: "library/app", tags: ["1"])
             let files = try TemporaryDirectory("push")
-            let skopeo = try Skopeo(mirror: "127.0.0.1:\(hub.port(of: .registry))")
+            let skopeo = try Skopeo(registries: ClientSettings.podman("127.0.0.1:\(hub.port(of: .registry))"))
             let pulled = try await skopeo.copy("library/app:1", all: true, to: files)
             try #require(pulled.succeeded, "\(pulled)")
             let pushed = try await skopeo.push(files, to: "\(registry.authority)/team/app:1")

@@ -27,14 +27,26 @@ enum RealClient: String {
         }
     }
 
-    /// Runs `body` with the client; its daemon, if it has one, ends with it.
-    func use(mirrorPort: Int, _ body: (any PullingClient) async throws -> Void) async throws {
+    /// What `tidepool client-config` calls its settings.
+    var settingsName: String { self == .skopeo ? "podman" : rawValue }
+
+    /// Its settings as its own documentation has them, for a mirror at `host:port`.
+    func documentedSettings(_ mirror: String) -> String {
+        switch self {
+        case .skopeo, .podman: ClientSettings.podman(mirror)
+        case .containerd: ClientSettings.containerd(mirror)
+        case .docker: ClientSettings.docker(mirror)
+        }
+    }
+
+    /// Runs `body` with the client and these settings; its daemon, if it has one, ends with it.
+    func use(settings: String, _ body: (any PullingClient) async throws -> Void) async throws {
         let client: any PullingClient =
             switch self {
-            case .skopeo: try SkopeoClient(mirrorPort: mirrorPort)
-            case .podman: try PodmanClient(mirrorPort: mirrorPort)
-            case .containerd: ContainerdClient(daemon: try await .start(mirror: "http://127.0.0.1:\(mirrorPort)"))
-            case .docker: DockerClient(daemon: try await .start(mirror: "http://127.0.0.1:\(mirrorPort)"))
+            case .skopeo: SkopeoClient(skopeo: try Skopeo(registries: settings))
+            case .podman: PodmanClient(podman: try Podman(registries: settings))
+            case .containerd: ContainerdClient(daemon: try await .start(hosts: settings))
+            case .docker: DockerClient(daemon: try await .start(configuration: settings))
             }
         do { try await body(client) } catch {
             await client.stop()
@@ -54,9 +66,7 @@ protocol PullingClient {
 }
 
 private struct SkopeoClient: PullingClient {
-    private let skopeo: Skopeo
-
-    init(mirrorPort: Int) throws { skopeo = try Skopeo(mirror: "127.0.0.1:\(mirrorPort)") }
+    let skopeo: Skopeo
 
     func pull(_ image: String) async throws -> CommandResult {
         try await skopeo.copy(image, to: TemporaryDirectory("skopeo"))
@@ -67,9 +77,7 @@ private struct SkopeoClient: PullingClient {
 }
 
 private struct PodmanClient: PullingClient {
-    private let podman: Podman
-
-    init(mirrorPort: Int) throws { podman = try Podman(mirror: "127.0.0.1:\(mirrorPort)") }
+    let podman: Podman
 
     func pull(_ image: String) async throws -> CommandResult { try await podman.pull(image) }
     func forget(_ image: String) async throws { _ = try await podman.removeAll() }

@@ -25,7 +25,7 @@ extension EndToEnd {
             try await Stage.run { stage in
                 let image = stage.hub.publish(.multiPlatform(seed: 11), as: "library/multi", tags: ["1"])
                 let copy = try TemporaryDirectory("copy")
-                let result = try await Skopeo(mirror: stage.mirror.authority)
+                let result = try await Skopeo(registries: ClientSettings.podman(stage.mirror.authority))
                     .copy("library/multi:1", all: true, to: copy)
                 try #require(result.succeeded, "\(result)")
                 #expect(copy.read("manifest.json") == String(decoding: image.manifest.content.bytes, as: UTF8.self))
@@ -43,7 +43,7 @@ extension EndToEnd {
                 let list = hub.publish(.multiPlatform(seed: 2, format: .docker), as: "library/list", tags: ["1"])
                 let single = hub.publish(.single(seed: 3, format: .docker), as: "team/small", tags: ["1"])
                 let images = ["library/multi:1", "library/list:1", "team/small:1"]
-                try await kind.use(mirrorPort: stage.mirror.port) { client in
+                try await kind.use(settings: printedSettings(for: kind, stage)) { client in
                     try await pull(images, with: client, "cold")
                     // The index, its amd64 manifest, and the single manifest: each once.
                     #expect(hub.manifestReads() == 5, "\(hub.log)")
@@ -60,6 +60,14 @@ extension EndToEnd {
                     try await hub.restart()
                 }
             }
+        }
+
+        /// What a person would paste: the output of `tidepool client-config`.
+        private func printedSettings(for kind: RealClient, _ stage: Stage) async throws -> String {
+            let url = "http://\(stage.mirror.authority)"
+            let result = try await TidepoolProcess.run(["client-config", kind.settingsName, "--mirror", url])
+            try #require(result.succeeded, "\(result)")
+            return result.output
         }
 
         private func pull(_ images: [String], with client: any PullingClient, _ occasion: String) async throws {

@@ -22,7 +22,7 @@ extension EndToEnd {
             let hub = try await ScriptedHub.start()
             hub.publish(.multiPlatform(seed: 1), as: "library/multi", tags: ["1"])
             hub.publish(.single(seed: 2, format: .docker), as: "library/small", tags: ["1"])
-            try await kind.use(mirrorPort: hub.port(of: .registry)) { client in
+            try await kind.use(settings: kind.documentedSettings("127.0.0.1:\(hub.port(of: .registry))")) { client in
                 for image in ["library/multi:1", "library/small:1"] {
                     let result = try await client.pull(image)
                     #expect(result.succeeded, "\(result)")

@@ -3,8 +3,8 @@ package struct Containerd: Sendable {
     private let directory: TemporaryDirectory
     private let daemon: Daemon
 
-    /// Starts it with `mirror`, a URL, standing for docker.io.
-    package static func start(mirror: String) async throws -> Containerd {
+    /// Starts it with the text of docker.io's `hosts.toml`.
+    package static func start(hosts: String) async throws -> Containerd {
         let directory = try TemporaryDirectory("ctd")
         let settings = """
             version = 2
@@ -13,12 +13,6 @@ package struct Containerd: Sendable {
             disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.grpc.v1.cri"]
             [grpc]
               address = "\(directory.path("c.sock"))"
-
-            """
-        let hosts = """
-            server = "https://registry-1.docker.io"
-            [host."\(mirror)"]
-              capabilities = ["pull", "resolve"]
 
             """
         try directory.write(hosts, to: "certs.d/docker.io/hosts.toml")

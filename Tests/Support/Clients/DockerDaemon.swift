@@ -3,13 +3,14 @@ package struct DockerDaemon: Sendable {
     private let directory: TemporaryDirectory
     private let daemon: Daemon
 
-    package static func start(mirror: String) async throws -> DockerDaemon {
+    /// Starts it with the text of `daemon.json`.
+    package static func start(configuration: String) async throws -> DockerDaemon {
         let directory = try TemporaryDirectory("dockerd")
         let socket = "unix://\(directory.path("d.sock"))"
         let command = [
-            ClientTool.dockerd.path, "--config-file", try directory.write("{}", to: "daemon.json"),
+            ClientTool.dockerd.path, "--config-file", try directory.write(configuration, to: "daemon.json"),
             "--data-root", directory.path("data"), "--exec-root", directory.path("exec"),
-            "--pidfile", directory.path("docker.pid"), "-H", socket, "--registry-mirror", mirror,
+            "--pidfile", directory.path("docker.pid"), "-H", socket,
             // No network, no firewall rules: it only pulls. vfs works on any file system.
             "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none",
             "--storage-driver=vfs", "--exec-opt", "native.cgroupdriver=cgroupfs",

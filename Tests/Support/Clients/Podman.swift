@@ -3,8 +3,9 @@ package final class Podman: Sendable {
     private let configuration: RegistriesConfiguration
     private let directory: TemporaryDirectory
 
-    package init(mirror: String) throws {
-        configuration = try RegistriesConfiguration(mirror: mirror)
+    /// Makes it with the text of `registries.conf`.
+    package init(registries: String) throws {
+        configuration = try RegistriesConfiguration(registries: registries)
         directory = try TemporaryDirectory("podman")
         // A user's storage.conf must not matter.
         let storage = """

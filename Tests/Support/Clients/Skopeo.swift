@@ -2,8 +2,9 @@
 package struct Skopeo: Sendable {
     private let configuration: RegistriesConfiguration
 
-    package init(mirror: String) throws {
-        configuration = try RegistriesConfiguration(mirror: mirror)
+    /// Makes it with the text of `registries.conf`.
+    package init(registries: String) throws {
+        configuration = try RegistriesConfiguration(registries: registries)
     }
 
     /// Copies `docker.io/<image>` to a directory of its own; `all` takes every platform.
