@@ -52,6 +52,8 @@ package final class DiskBlobStore: BlobStore {
         } catch {
             if error.isMissing { return nil }
             logger.error("Stored content cannot be opened", metadata: ["error": "\(error)"])
+            // A name that is something else than a file, or a disk that fails, is a loss; want of resources is not.
+            guard error.isOfResources else { return nil }
             throw StoreError(error)
         }
     }

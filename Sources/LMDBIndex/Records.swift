@@ -14,30 +14,43 @@ protocol Record {
 
 extension TagRecord: Record {
     private static let goneFlag: UInt8 = 1
+    private static let heldFlag: UInt8 = 2
 
     init?(record: Span<UInt8>) {
         guard var reader = RecordReader(record),
             let flags = reader.integer(UInt8.self, in: record),
             let checkedAt = reader.integer(Int64.self, in: record),
             let size = reader.size(in: record),
-            let digest = reader.digest(in: record),
-            let mediaType = reader.restAsText(of: record)
+            let digest = reader.digest(in: record)
         else { return nil }
+        var held: Held?
+        if flags & Self.heldFlag != 0 {
+            guard let heldAt = reader.integer(Int64.self, in: record), let heldDigest = reader.digest(in: record) else {
+                return nil
+            }
+            held = Held(digest: heldDigest, checkedAt: WallTime(milliseconds: heldAt))
+        }
+        guard let mediaType = reader.restAsText(of: record) else { return nil }
         self.init(
             digest: digest,
             mediaType: mediaType,
             size: size,
             checkedAt: WallTime(milliseconds: checkedAt),
-            isGone: flags & Self.goneFlag != 0
+            isGone: flags & Self.goneFlag != 0,
+            held: held
         )
     }
 
     var record: [UInt8] {
         var writer = RecordWriter()
-        writer.append(isGone ? Self.goneFlag : 0)
+        writer.append((isGone ? Self.goneFlag : 0) | (held == nil ? 0 : Self.heldFlag))
         writer.append(checkedAt.milliseconds)
         writer.append(UInt64(size))
         writer.append(digest)
+        if let held {
+            writer.append(held.checkedAt.milliseconds)
+            writer.append(held.digest)
+        }
         writer.append(rest: mediaType.utf8)
         return writer.bytes
     }

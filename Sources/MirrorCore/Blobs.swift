@@ -35,19 +35,22 @@ extension PullThrough {
                 }
                 return .stored(file, .hit)
             }
-            // To join a flight that another repository started, this one must be proved to have the blob.
-            if let flight = flights.flight(for: digest), !flight.hasSource(repository) {
-                if !isProved(digest, in: repository) {
+            switch flights.depart(digest, from: repository) {
+            case .departed(let flight):
+                return try await board(flight, from: repository, isNew: true, deadline)
+            case .underWay(let flight):
+                // To join a flight that another repository started, this one must be proved to have the blob.
+                if !flight.hasSource(repository), !isProved(digest, in: repository) {
                     _ = try await prove(digest, .blob, in: repository, upstream, deadline)
                 }
-                // Given up or landed meanwhile: look again.
-                guard flight.add(repository) else { continue }
-                return try await board(flight, from: repository, isNew: false, deadline)
+                if flight.hasSource(repository) || flight.add(repository) {
+                    return try await board(flight, from: repository, isNew: false, deadline)
+                }
+                // Given up meanwhile: look again, once it is out of the table.
+                await Task.yield()
+            case .landed: await Task.yield()
+            case .closed: throw .shuttingDown
             }
-            guard let (flight, isNew) = flights.depart(digest, from: repository) else { throw .shuttingDown }
-            // Between the look and the departure another repository may have started one.
-            guard isNew || flight.hasSource(repository) else { continue }
-            return try await board(flight, from: repository, isNew: isNew, deadline)
         }
         throw .tooSlow
     }

@@ -43,13 +43,33 @@ package struct TagRecord: Hashable, Sendable {
     package var checkedAt: WallTime
     /// Upstream has said since that the tag is not there.
     package var isGone: Bool
+    /// The last manifest of the tag that was held when it moved on: what can be served should the new one not be had.
+    package var held: Held?
 
-    package init(digest: Digest, mediaType: String, size: Int, checkedAt: WallTime, isGone: Bool = false) {
+    package struct Held: Hashable, Sendable {
+        package var digest: Digest
+        package var checkedAt: WallTime
+
+        package init(digest: Digest, checkedAt: WallTime) {
+            self.digest = digest
+            self.checkedAt = checkedAt
+        }
+    }
+
+    package init(
+        digest: Digest,
+        mediaType: String,
+        size: Int,
+        checkedAt: WallTime,
+        isGone: Bool = false,
+        held: Held? = nil
+    ) {
         self.digest = digest
         self.mediaType = mediaType
         self.size = size
         self.checkedAt = checkedAt
         self.isGone = isGone
+        self.held = held
     }
 }
 

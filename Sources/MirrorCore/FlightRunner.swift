@@ -29,10 +29,14 @@ struct FlightRunner: Sendable {
     init(_ flight: Flight, context: FlightContext) {
         self.flight = flight
         self.context = context
-        let claimed = context.index.claimedSize(of: flight.digest)
-        sink = FlightSink(flight: flight, store: context.store, claimedLength: claimed) {
+        sink = FlightSink(flight: flight, store: context.store) {
             Task { await Self.askLength(of: flight, context) }
         }
+    }
+
+    /// Whether as many bytes have come as the blob has.
+    private var isComplete: Bool {
+        flight.length.map { $0 == flight.received } ?? false
     }
 
     /// How a flight ended.
@@ -54,7 +58,7 @@ struct FlightRunner: Sendable {
             let before = flight.received
             do throws(UpstreamError) {
                 try await attempt(source, from: before)
-            } catch {
+            } catch where !isComplete {
                 if flight.received - before >= Self.progressThatCounts { failures = 0 }
                 switch disposition(of: error, after: failures, source) {
                 case .nextSource(let refusal):
@@ -71,6 +75,8 @@ struct FlightRunner: Sendable {
                     return failed(reason)
                 }
                 continue
+            } catch {
+                // Broken off, or out of range, behind the last byte: all of it is here, and the digest decides.
             }
             guard let spool = sink.spool else { return failed(.unavailable(reason: "empty", retryAfter: nil)) }
             if spool.verify() {
@@ -127,6 +133,9 @@ struct FlightRunner: Sendable {
         case .cancelled: return .fail(.shuttingDown)
         case .refusedBySink:
             if case .store(let reason) = sink.takeRefusal() { return .fail(MirrorError(storage: reason)) }
+        case .pullLimited(let wait?), .abuseLimited(let wait?):
+            // Those who wait for the head are better told than kept.
+            if flight.received == 0, wait > Self.longestWaitBeforeHead { return .nextSource(outcome) }
         case .unavailable, .pullLimited, .abuseLimited: break
         }
         let retries = context.policies[source.upstream]?.retries ?? 0
@@ -136,6 +145,7 @@ struct FlightRunner: Sendable {
     }
 
     private static let retriesBeforeHead = 2
+    private static let longestWaitBeforeHead = Duration.seconds(5)
     /// A transfer that has come so far since the last failure is not failing.
     private static let progressThatCounts = 256 << 10
 
@@ -154,7 +164,9 @@ struct FlightRunner: Sendable {
         guard let source = flight.currentSource(), let upstream = context.upstreams[source.upstream] else {
             return flight.settleLength(nil)
         }
-        flight.settleLength((try? await upstream.headBlob(flight.digest, in: source.name)) ?? nil)
+        let told = (try? await upstream.headBlob(flight.digest, in: source.name)) ?? nil
+        // What some manifest claims comes last: anybody can write a manifest.
+        flight.settleLength(told ?? context.index.claimedSize(of: flight.digest))
     }
 
     private func failed(_ error: MirrorError) -> End {

@@ -23,21 +23,17 @@ final class FlightSink: BlobSink {
 
     private let flight: Flight
     private let store: any BlobStore
-    /// The length that some manifest gives, for registries that do not tell it.
-    private let claimedLength: Int?
     private let whenLengthIsUnknown: @Sendable () -> Void
     private let state = Locked(State())
 
     init(
         flight: Flight,
         store: any BlobStore,
-        claimedLength: Int?,
         whenLengthIsUnknown: @escaping @Sendable () -> Void
     ) {
         self.whenLengthIsUnknown = whenLengthIsUnknown
         self.flight = flight
         self.store = store
-        self.claimedLength = claimedLength
     }
 
     func begin(_ head: BlobHead) -> Bool {
@@ -52,9 +48,8 @@ final class FlightSink: BlobSink {
         do throws(StoreError) {
             let spool = try store.spool(for: flight.digest)
             state.withLock { $0.spool = spool }
-            let length = head.length ?? claimedLength
-            flight.began(file: spool.file, length: length)
-            if length == nil, flight.length == nil { whenLengthIsUnknown() }
+            flight.began(file: spool.file, length: head.length)
+            if flight.length == nil { whenLengthIsUnknown() }
             return true
         } catch {
             return refuse(.store(error))

@@ -22,20 +22,28 @@ final class FlightTable: Sendable {
         state.withLock { $0.flights[digest]?.flight }
     }
 
+    enum Departure {
+        case departed(Flight)
+        /// There was one by now.
+        case underWay(Flight)
+        /// One has landed since the asker looked.
+        case landed
+        case closed
+    }
+
     /// Starts a flight, unless there is one by now.
-    ///
-    /// Returns `nil` after ``cancelAll()``.
-    func depart(_ digest: Digest, from source: Repository) -> (flight: Flight, isNew: Bool)? {
-        let departed: (Flight, Bool)? = state.withLock { state in
-            if let entry = state.flights[digest] { return (entry.flight, false) }
-            guard state.isOpen else { return nil }
+    func depart(_ digest: Digest, from source: Repository) -> Departure {
+        let departure: Departure = state.withLock { state in
+            if let entry = state.flights[digest] { return .underWay(entry.flight) }
+            guard state.isOpen else { return .closed }
+            // Flights leave the table after they are in the index: under this lock, one of the two has it.
+            guard context.index.blobSize(digest) == nil else { return .landed }
             let flight = Flight(digest, from: source, time: context.time)
             state.flights[digest] = (flight, Task { await fly(flight) })
-            return (flight, true)
+            return .departed(flight)
         }
-        guard let departed else { return nil }
-        if departed.1 { context.metrics.add(to: .flights) }
-        return departed
+        if case .departed = departure { context.metrics.add(to: .flights) }
+        return departure
     }
 
     /// Ends all flights, and returns when they have ended: clients are cut, but what was verified lands.

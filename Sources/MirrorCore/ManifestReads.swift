@@ -4,7 +4,8 @@ import OCI
 /// What a manifest read came to.
 struct ManifestFetch: Sendable {
     var source: Repository
-    var result: Result<FetchedManifest, MirrorError>
+    /// `nil` when it turned out to be stored already.
+    var result: Result<FetchedManifest, MirrorError>?
 }
 
 /// The reads of manifests that cost quota: one a digest, verified.
@@ -17,6 +18,8 @@ extension PullThrough {
         deliver: @Sendable (ManifestFetch) -> Void
     ) async {
         do throws(MirrorError) {
+            // A read that ended since the asker looked has stored it: entries leave the table after that.
+            guard try stored(digest) == nil else { return deliver(ManifestFetch(source: repository, result: nil)) }
             let fetched = try await verified(digest, in: repository, upstream)
             deliver(ManifestFetch(source: repository, result: .success(fetched)))
             let mediaType = ManifestType.name(of: fetched.bytes, told: fetched.mediaType)
@@ -24,7 +27,7 @@ extension PullThrough {
             let changes = await store(fetched.bytes, as: digest)
             await record(changes + [.membership(digest, .manifest, in: repository, membership)])
         } catch {
-            if error == .manifestUnknown || error == .denied {
+            if error == .manifestUnknown || error == .denied || error == .corrupt {
                 remember(error, of: .content(digest, .manifest), in: repository)
             }
             deliver(ManifestFetch(source: repository, result: .failure(error)))

@@ -1,4 +1,3 @@
-import Locking
 import Logging
 package import OCI
 
@@ -74,6 +73,36 @@ extension PullThrough {
                 )
                 return ManifestAnswer(head: head, content: nil)
             }
+            return try await content(of: tag, resolved, in: repository, upstream, policy, deadline)
+        case .digest(let digest):
+            try recall(.content(digest, .manifest), in: repository)
+            if headOnly, try stored(digest) == nil {
+                let (proof, isJoined) = try await prove(digest, .manifest, in: repository, upstream, deadline)
+                if let size = proof.size {
+                    let outcome: CacheOutcome = isJoined ? .collapsed : .miss
+                    let head = ManifestHead(digest: digest, mediaType: proof.mediaType, size: size, outcome: outcome)
+                    return ManifestAnswer(head: head, content: nil)
+                }
+                // Clients take the length of a HEAD for the manifest's: an invented one would be a lie.
+            }
+            return try await content(of: digest, in: repository, upstream, proof: nil, outcome: .hit, deadline)
+        }
+    }
+
+    // MARK: - Content
+
+    /// The content of a resolved tag, or of the last one that is held when the new one cannot be had.
+    private func content(
+        of tag: Tag,
+        _ resolved: ResolvedTag,
+        in repository: Repository,
+        _ upstream: any Upstream,
+        _ policy: UpstreamPolicy,
+        _ deadline: Deadline,
+        isSecondTry: Bool = false
+    ) async throws(MirrorError) -> ManifestAnswer {
+        let record = resolved.record
+        do throws(MirrorError) {
             // The tag's HEAD has proved the repository to have it, whether or not that is in the index yet.
             return try await content(
                 of: record.digest,
@@ -83,23 +112,28 @@ extension PullThrough {
                 outcome: resolved.outcome,
                 deadline
             )
-        case .digest(let digest):
-            try recall(.content(digest, .manifest), in: repository)
-            if headOnly, try stored(digest) == nil {
-                let (proof, isJoined) = try await prove(digest, .manifest, in: repository, upstream, deadline)
-                let head = ManifestHead(
-                    digest: digest,
-                    mediaType: proof.mediaType,
-                    size: proof.size ?? 0,
-                    outcome: isJoined ? .collapsed : .miss
+        } catch {
+            if error == .manifestUnknown, !isSecondTry {
+                // The tag has moved since, and upstream has dropped what it was: DESIGN rule 3.
+                let again = try await resolve(tag, in: repository, upstream, policy, deadline, isAfresh: true)
+                guard again.record.digest != record.digest else { throw error }
+                return try await content(
+                    of: tag,
+                    again,
+                    in: repository,
+                    upstream,
+                    policy,
+                    deadline,
+                    isSecondTry: true
                 )
-                return ManifestAnswer(head: head, content: nil)
             }
-            return try await content(of: digest, in: repository, upstream, proof: nil, outcome: .hit, deadline)
+            guard error.isOutage, let held = servable(record, in: repository, policy),
+                let stored = try stored(held.digest)
+            else { throw error }
+            let outcome = stale(held, in: repository, reason: error.label).outcome
+            return stored.answer(held.digest, held.mediaType, outcome)
         }
     }
-
-    // MARK: - Content
 
     /// A manifest's content, from the store, or by one GET whoever else asks meanwhile.
     private func content(
@@ -123,11 +157,12 @@ extension PullThrough {
                 let mediaType = storedMediaType(of: digest, told: proof?.mediaType)
                 return stored.answer(digest, mediaType, outcome)
             }
-            var isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
+            try recall(.content(digest, .manifest), in: repository)
+            let isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
             if !isProved, mayBeNobodys(digest, repository) {
                 // A HEAD finds out for nothing: guesses and typing errors cost no quota.
-                proof = try await proofIfHeadsWork(of: digest, in: repository, upstream, deadline)
-                isProved = proof != nil
+                proof = try await prove(digest, .manifest, in: repository, upstream, deadline).proof
+                continue
             }
             if let answer = try await fetch(digest, in: repository, upstream, isProved, outcome, deadline) {
                 return answer
@@ -138,22 +173,7 @@ extension PullThrough {
 
     /// Whether no stored manifest names this digest, and a HEAD would tell whether the repository has it.
     private func mayBeNobodys(_ digest: Digest, _ repository: Repository) -> Bool {
-        index.claimedSize(of: digest) == nil && !habits.withLock { $0.refusesHeads.contains(repository.upstream) }
-    }
-
-    /// A proof by HEAD; `nil` when it turns out that the upstream does not answer HEADs.
-    private func proofIfHeadsWork(
-        of digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream,
-        _ deadline: Deadline
-    ) async throws(MirrorError) -> Proof? {
-        do throws(MirrorError) {
-            return try await prove(digest, .manifest, in: repository, upstream, deadline).proof
-        } catch {
-            guard habits.withLock({ $0.refusesHeads.contains(repository.upstream) }) else { throw error }
-            return nil
-        }
+        index.claimedSize(of: digest) == nil && !refusesHeads(repository.upstream)
     }
 
     /// Fetches through this repository, or waits for a fetch through another; `nil` means look again.
@@ -173,6 +193,7 @@ extension PullThrough {
             throw Task.isCancelled ? .shuttingDown : .tooSlow
         }
         switch fetch.result {
+        case nil: return nil
         case .success(let fetched):
             if fetch.source != repository {
                 // Another repository's bytes: they are here, and a HEAD must say that they are here too.

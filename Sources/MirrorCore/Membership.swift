@@ -37,7 +37,7 @@ extension PullThrough {
     private func ask(_ key: ContentKey, _ upstream: any Upstream) async throws(UpstreamError) -> Proof {
         switch key.kind {
         case .manifest:
-            let told = try await headManifest(key, upstream)
+            guard let told = try await headManifest(key, upstream) else { return try await read(key, upstream) }
             // A registry that names another digest for this one is not talking about this content.
             guard told.digest.map({ $0 == key.digest }) ?? true else { throw .unusable("another digest") }
             return Proof(mediaType: storedMediaType(of: key.digest, told: told.mediaType), size: told.size)
@@ -47,22 +47,48 @@ extension PullThrough {
         }
     }
 
+    /// `nil` where the upstream does not answer HEADs.
     private func headManifest(
         _ key: ContentKey,
         _ upstream: any Upstream
-    ) async throws(UpstreamError) -> ManifestDescription {
+    ) async throws(UpstreamError) -> ManifestDescription? {
+        guard !refusesHeads(key.repository.upstream) else { return nil }
         do throws(UpstreamError) {
             return try await upstream.headManifest(.digest(key.digest), in: key.repository.name)
         } catch {
-            if error == .headUnsupported { noteHeadsAreRefused(by: key.repository.upstream) }
-            throw error
+            guard error == .headUnsupported, key.repository.upstream != .dockerHub else { throw error }
+            noteHeadsAreRefused(by: key.repository.upstream)
+            return nil
+        }
+    }
+
+    /// The proof by a GET, whose bytes are kept.
+    private func read(_ key: ContentKey, _ upstream: any Upstream) async throws(UpstreamError) -> Proof {
+        let fetched = try await upstream.manifest(.digest(key.digest), in: key.repository.name)
+        guard context.store.digest(of: fetched.bytes, key.digest.algorithm) == key.digest else {
+            context.metrics.add(to: .digestMismatches)
+            throw .unusable("another digest")
+        }
+        await record(await store(fetched.bytes, as: key.digest))
+        return Proof(
+            mediaType: ManifestType.name(of: fetched.bytes, told: fetched.mediaType),
+            size: fetched.bytes.count
+        )
+    }
+
+    /// Whether an upstream is known not to answer HEADs of manifests.
+    func refusesHeads(_ upstream: UpstreamName) -> Bool {
+        let now = time.monotonic()
+        return habits.withLock { habits in
+            habits.refusesHeads[upstream].map { now - $0 < UpstreamHabits.probeInterval } ?? false
         }
     }
 
     /// Remembers that an upstream does not answer HEADs of manifests; never of Docker Hub, where a GET costs quota.
     func noteHeadsAreRefused(by upstream: UpstreamName) {
         guard upstream != .dockerHub else { return }
-        habits.withLock { _ = $0.refusesHeads.insert(upstream) }
+        let now = time.monotonic()
+        habits.withLock { $0.refusesHeads[upstream] = now }
     }
 
     private static func missing(_ kind: ContentKind) -> MirrorError {

@@ -14,6 +14,14 @@ extension MirrorError {
             }
     }
 
+    /// Whether upstream could not be asked, rather than has answered.
+    var isOutage: Bool {
+        switch self {
+        case .limited, .unavailable, .tooSlow, .corrupt: true
+        default: false
+        }
+    }
+
     /// A failure of our own disk.
     init(storage error: StoreError) {
         switch error {

@@ -110,9 +110,16 @@ package final class PullThrough: Sendable {
 }
 
 /// What has been learned of upstreams since the start.
+///
+/// It lapses: registries are mended, and gain what they lacked.
 struct UpstreamHabits: Sendable {
-    var refusesHeads: Set<UpstreamName> = []
-    var hasNoReferrers: [UpstreamName: Duration] = [:]
+    static let probeInterval = Duration.seconds(3600)
+    static let capacity = 10_000
+
+    /// Since when an upstream is known not to answer HEADs of manifests.
+    var refusesHeads: [UpstreamName: Duration] = [:]
+    /// Since when a repository is known to be without a referrers API.
+    var hasNoReferrers: [Repository: Duration] = [:]
 }
 
 struct TagKey: Hashable, Sendable {

@@ -38,7 +38,7 @@ extension PullThrough {
             }
         }
         guard let work else { throw .shuttingDown }
-        let patience = known == nil ? policy.answerWithin : min(policy.revalidateWithin, policy.answerWithin)
+        let patience = patience(for: known, policy)
         let answer = await work.promise.value(until: time.deadline(in: patience))
         if case .success(let document) = answer {
             return (document, known == nil || work.isJoined ? work.outcome : .revalidated)
@@ -58,13 +58,13 @@ extension PullThrough {
         _ policy: UpstreamPolicy,
         _ caller: Caller
     ) async throws(MirrorError) -> [UInt8] {
-        if hasReferrersAPI(repository.upstream) {
+        if hasReferrersAPI(repository) {
             do throws(UpstreamError) {
                 switch try await upstream.referrers(of: digest, in: repository.name) {
                 case .pages(let pages): if let document = Self.document(of: pages) { return document }
                 case .unsupported: break
                 }
-                forgetReferrersAPI(of: repository.upstream)
+                forgetReferrersAPI(of: repository)
             } catch {
                 guard error == .notFound else { throw MirrorError(error, missing: .repositoryUnknown) }
             }
@@ -117,31 +117,22 @@ extension PullThrough {
         return index.bytes
     }
 
-    // MARK: - Which upstreams have the API
+    // MARK: - Which repositories have the API
 
-    private func hasReferrersAPI(_ upstream: UpstreamName) -> Bool {
+    /// By repository, because a registry may answer 404 for one that does not exist, and must not silence the others.
+    private func hasReferrersAPI(_ repository: Repository) -> Bool {
         let now = time.monotonic()
         return habits.withLock { habits in
-            guard let since = habits.hasNoReferrers[upstream] else { return true }
-            return now - since > Self.referrersProbeInterval
+            guard let since = habits.hasNoReferrers[repository] else { return true }
+            return now - since > UpstreamHabits.probeInterval
         }
     }
 
-    private func forgetReferrersAPI(of upstream: UpstreamName) {
+    private func forgetReferrersAPI(of repository: Repository) {
         let now = time.monotonic()
-        habits.withLock { $0.hasNoReferrers[upstream] = now }
-    }
-
-    /// Registries gain the API: they are asked again once an hour.
-    private static let referrersProbeInterval = Duration.seconds(3600)
-}
-
-extension MirrorError {
-    /// Whether upstream could not be asked, rather than has answered.
-    fileprivate var isOutage: Bool {
-        switch self {
-        case .limited, .unavailable, .tooSlow, .corrupt: true
-        default: false
+        habits.withLock { habits in
+            if habits.hasNoReferrers.count >= UpstreamHabits.capacity { habits.hasNoReferrers = [:] }
+            habits.hasNoReferrers[repository] = now
         }
     }
 }

@@ -38,8 +38,8 @@ extension PullThrough {
         }
     }
 
-    func isStored(_ digest: Digest) -> Bool {
-        index.withManifest(digest) { _, _ in true } ?? false
+    func storedSize(of digest: Digest) -> Int? {
+        index.withManifest(digest) { size, _ in size }
     }
 
     /// What to call a manifest that a HEAD has described: the stored document decides, if there is one.

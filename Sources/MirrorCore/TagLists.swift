@@ -23,7 +23,7 @@ extension PullThrough {
             }
         }
         guard let work else { throw .shuttingDown }
-        let patience = known == nil ? policy.answerWithin : min(policy.revalidateWithin, policy.answerWithin)
+        let patience = patience(for: known, policy)
         let answer = await work.promise.value(until: time.deadline(in: patience))
         if case .success(let tags) = answer {
             return TagsAnswer(tags: tags, outcome: known == nil || work.isJoined ? work.outcome : .revalidated)
@@ -36,6 +36,12 @@ extension PullThrough {
 
     func isFresh(_ list: ListRecord, _ policy: UpstreamPolicy) -> Bool {
         list.checkedAt.age(at: time.wall()).map { $0 < policy.tagTTL } ?? false
+    }
+
+    /// How long an answer is waited for: not long where a kept list can be served instead.
+    func patience(for known: ListRecord?, _ policy: UpstreamPolicy) -> Duration {
+        guard let age = known?.checkedAt.age(at: time.wall()), age < policy.staleIfError else { return policy.answerWithin }
+        return min(policy.revalidateWithin, policy.answerWithin)
     }
 
     /// A kept list that may be served although upstream could not be asked.

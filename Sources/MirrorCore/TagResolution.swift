@@ -1,4 +1,3 @@
-import Locking
 import Logging
 import OCI
 
@@ -31,15 +30,20 @@ extension PullThrough {
         in repository: Repository,
         _ upstream: any Upstream,
         _ policy: UpstreamPolicy,
-        _ deadline: Deadline
+        _ deadline: Deadline,
+        isAfresh: Bool = false
     ) async throws(MirrorError) -> ResolvedTag {
         let known = index.tag(tag, in: repository)
-        if let known, isFresh(known, tag, policy) { return ResolvedTag(record: known, outcome: .hit) }
-        let fallback = known.flatMap { servable($0, in: repository, policy) ? $0 : nil }
+        if let known, !isAfresh, isFresh(known, tag, policy) { return ResolvedTag(record: known, outcome: .hit) }
+        let fallback = known.flatMap { servable($0, in: repository, policy) }
         if fallback == nil { try recall(.tag(tag), in: repository) }
 
         let key = TagKey(repository: repository, tag: tag)
         let work = tagChecks.work(on: key) { [self] deliver in
+            // A check that ended since this asker looked has recorded its answer: entries leave the table after that.
+            if !isAfresh, let now = index.tag(tag, in: repository), isFresh(now, tag, policy) {
+                return deliver(.success(CheckedTag(record: now, isUnchanged: true)))
+            }
             await check(tag, in: repository, upstream, known: known, deliver: deliver)
         }
         guard let work else { throw .shuttingDown }
@@ -56,11 +60,24 @@ extension PullThrough {
         }
     }
 
-    /// Whether a tag's content is held and recent enough to be served without a check.
-    private func servable(_ record: TagRecord, in repository: Repository, _ policy: UpstreamPolicy) -> Bool {
-        guard !record.isGone || policy.onUpstreamGone == .serve else { return false }
-        guard let age = record.checkedAt.age(at: time.wall()), age < policy.staleIfError else { return false }
-        return isStored(record.digest) && index.membership(of: record.digest, as: .manifest, in: repository) != nil
+    /// What of a tag is held and recent enough to be served without a check: its manifest, or the one before.
+    func servable(_ record: TagRecord, in repository: Repository, _ policy: UpstreamPolicy) -> TagRecord? {
+        guard !record.isGone || policy.onUpstreamGone == .serve else { return nil }
+        var candidates = [TagRecord.Held(digest: record.digest, checkedAt: record.checkedAt)]
+        if let held = record.held { candidates.append(held) }
+        for candidate in candidates {
+            guard let age = candidate.checkedAt.age(at: time.wall()), age < policy.staleIfError,
+                let size = storedSize(of: candidate.digest),
+                let membership = index.membership(of: candidate.digest, as: .manifest, in: repository)
+            else { continue }
+            var servable = record
+            servable.digest = candidate.digest
+            servable.checkedAt = candidate.checkedAt
+            servable.mediaType = membership.mediaType
+            servable.size = size
+            return servable
+        }
+        return nil
     }
 
     /// What an asker gets when the check failed.
@@ -84,7 +101,7 @@ extension PullThrough {
         throw MirrorError(error, missing: .manifestUnknown)
     }
 
-    private func stale(_ record: TagRecord, in repository: Repository, reason: String) -> ResolvedTag {
+    func stale(_ record: TagRecord, in repository: Repository, reason: String) -> ResolvedTag {
         context.metrics.add(to: .staleServed, repository.upstream.text, reason)
         return ResolvedTag(record: record, outcome: .stale(reason: reason, checkedAt: record.checkedAt))
     }
@@ -99,7 +116,10 @@ extension PullThrough {
         deliver: @Sendable (Result<CheckedTag, UpstreamError>) -> Void
     ) async {
         do throws(UpstreamError) {
-            let (record, changes) = try await ask(tag, in: repository, upstream)
+            var (record, changes) = try await ask(tag, in: repository, upstream)
+            record.held = held(known, besides: record.digest)
+            // What came along with the tag is stored before anybody looks for it.
+            if changes.count > 1 { await self.record(changes) }
             let isUnchanged = known.map { $0.digest == record.digest && !$0.isGone } ?? false
             deliver(.success(CheckedTag(record: record, isUnchanged: isUnchanged)))
             negatives.remove(.init(repository: repository, subject: .tag(tag)))
@@ -122,6 +142,15 @@ extension PullThrough {
         }
     }
 
+    /// The manifest to go back to, should the tag's new one not be had.
+    private func held(_ known: TagRecord?, besides digest: Digest) -> TagRecord.Held? {
+        guard let known else { return nil }
+        guard known.digest != digest, storedSize(of: known.digest) != nil else {
+            return known.held?.digest == digest ? nil : known.held
+        }
+        return TagRecord.Held(digest: known.digest, checkedAt: known.checkedAt)
+    }
+
     /// Asks by HEAD, or where HEADs tell nothing by one GET that fetches the manifest as well.
     private func ask(
         _ tag: Tag,
@@ -129,7 +158,7 @@ extension PullThrough {
         _ upstream: any Upstream
     ) async throws(UpstreamError) -> (TagRecord, [IndexChange]) {
         let name = repository.upstream
-        if !habits.withLock({ $0.refusesHeads.contains(name) }) {
+        if !refusesHeads(name) {
             do throws(UpstreamError) {
                 let told = try await upstream.headManifest(.tag(tag), in: repository.name)
                 if let digest = told.digest, let size = told.size {

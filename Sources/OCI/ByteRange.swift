@@ -41,9 +41,14 @@ package struct ByteRange: Hashable, Sendable {
         guard size > 0, specs.count <= Self.maximumCount else { return .whole }
         let ranges = specs.compactMap { Self.range($0, ofSize: size) }
         guard !ranges.isEmpty else { return .unsatisfiable }
-        // Overlaps could make a body much larger than the blob.
-        let total = ranges.reduce(0) { $0 + $1.count }
-        return ranges.count > 1 && total > size ? .whole : .parts(ranges)
+        guard ranges.count > 1 else { return .parts(ranges) }
+        // Overlaps could make a body much larger than the blob; counted down, so that nothing overflows.
+        var left = size
+        for range in ranges {
+            guard range.count <= left else { return .whole }
+            left -= range.count
+        }
+        return .parts(ranges)
     }
 
     private static func range(_ spec: Spec, ofSize size: Int) -> Range<Int>? {

@@ -74,9 +74,9 @@ extension Digest: Hashable {
         return true
     }
 
-    /// The first word of a cryptographic hash is as good a hash as any.
+    /// Of all words: a client chooses the digests that it asks for, and could choose many with equal beginnings.
     package func hash(into hasher: inout Hasher) {
-        hasher.combine(words[0])
+        for index in 0..<algorithm.byteCount / 8 { hasher.combine(words[index]) }
     }
 }
 

@@ -58,8 +58,13 @@ package struct Manifest: Hashable, Sendable {
         var digest: String?
         var size: Int?
 
+        /// No blob is larger than a pebibyte; what claims to be only makes sums overflow.
+        private static let largestSize = 1 << 50
+
         var value: Descriptor? {
-            guard let digest, let digest = try? Digest(digest), let size, size >= 0 else { return nil }
+            guard let digest, let digest = try? Digest(digest), let size, (0...Self.largestSize).contains(size) else {
+                return nil
+            }
             return Descriptor(mediaType: mediaType, digest: digest, size: size)
         }
     }
