@@ -29,6 +29,7 @@ extension EndToEnd {
                 stage.hub.clearScript()
                 let next = try await stage.client.get(Self.path)
                 #expect(next.isExactly(Self.blob), "the next pull")
+                try await stage.client.waitUntilStored(blobs: 1)
                 #expect(isStored(stage))
             }
         }

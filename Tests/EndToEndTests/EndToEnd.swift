@@ -64,6 +64,18 @@ extension ScriptedHub {
     func transfers(of blob: Content) -> Int { log.count(.GET, role: .cdn, reference: "\(blob.digest)") }
 }
 
+extension TestClient {
+    /// Returns when so many blobs are stored: what a client got may still be on its way to the disk.
+    func waitUntilStored(blobs count: Int) async throws {
+        for _ in 0..<500 {
+            let metrics = try await get("/metrics").text
+            if metrics.contains("tidepool_cache_objects{kind=\"blob\"} \(count)\n") { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        Issue.record("the blobs were never stored: \(try await get("/metrics").text)")
+    }
+}
+
 extension TestResponse {
     var digestHeader: String? { headers.first(name: "docker-content-digest") }
 

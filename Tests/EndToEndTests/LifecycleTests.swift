@@ -31,7 +31,7 @@ extension EndToEnd {
             let first = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
             let paths = ["manifests/1"] + image.blobs.map { "blobs/\($0.digest)" }
             for path in paths { #expect(try await first.client.get("/v2/library/app/\(path)").status == 200) }
-            try await waitUntilStored(blobs: image.blobs.count, first.client)
+            try await first.client.waitUntilStored(blobs: image.blobs.count)
             await first.kill()
             await hub.stop()
             let second = try await TidepoolProcess.start(upstream: hub.endpoint, in: directory)
@@ -158,16 +158,6 @@ extension EndToEnd {
         ) async throws -> CommandResult {
             let path = try TidepoolProcess.writeConfiguration(upstream: "http://127.0.0.1:9", options, in: directory)
             return try await TidepoolProcess.run(["serve", "--config", path])
-        }
-
-        /// Returns when so many blobs are stored: what a client got may still be on its way to the disk.
-        private func waitUntilStored(blobs count: Int, _ client: TestClient) async throws {
-            for _ in 0..<500 {
-                let metrics = try await client.get("/metrics").text
-                if metrics.contains("tidepool_cache_objects{kind=\"blob\"} \(count)\n") { return }
-                try await Task.sleep(for: .milliseconds(10))
-            }
-            Issue.record("the blobs were never stored: \(try await client.get("/metrics").text)")
         }
 
         /// Returns when the listener refuses connections, or shuts them without an answer.
