@@ -58,7 +58,7 @@ struct FlightRunner: Sendable {
             let before = flight.received
             do throws(UpstreamError) {
                 try await attempt(source, from: before)
-            } catch where !isComplete {
+            } catch  where !isComplete {
                 if flight.received - before >= Self.progressThatCounts { failures = 0 }
                 switch disposition(of: error, after: failures, source) {
                 case .nextSource(let refusal):
@@ -132,7 +132,10 @@ struct FlightRunner: Sendable {
         case .notFound, .denied, .credentialsRefused, .headUnsupported, .unusable: return .nextSource(outcome)
         case .cancelled: return .fail(.shuttingDown)
         case .refusedBySink:
-            if case .store(let reason) = sink.takeRefusal() { return .fail(MirrorError(storage: reason)) }
+            if case .store(let reason) = sink.takeRefusal() {
+                log("blob cannot be written to the data directory", nil, ["reason": "\(reason)"])
+                return .fail(MirrorError(storage: reason))
+            }
         case .pullLimited(let wait?), .abuseLimited(let wait?):
             // Those who wait for the head are better told than kept.
             if flight.received == 0, wait > Self.longestWaitBeforeHead { return .nextSource(outcome) }

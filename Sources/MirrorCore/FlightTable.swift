@@ -46,6 +46,9 @@ final class FlightTable: Sendable {
         return departure
     }
 
+    /// Whether nothing is in flight.
+    var isIdle: Bool { state.withLock { $0.flights.isEmpty } }
+
     /// Ends all flights, and returns when they have ended: clients are cut, but what was verified lands.
     func cancelAll() async {
         let tasks = state.withLock { state in

@@ -21,6 +21,7 @@ extension PullThrough {
             // A read that ended since the asker looked has stored it: entries leave the table after that.
             guard try stored(digest) == nil else { return deliver(ManifestFetch(source: repository, result: nil)) }
             let fetched = try await verified(digest, in: repository, upstream)
+            recentClaims.insert(Manifest(fetched.bytes)?.references ?? [])
             deliver(ManifestFetch(source: repository, result: .success(fetched)))
             let mediaType = ManifestType.name(of: fetched.bytes, told: fetched.mediaType)
             let membership = Membership(mediaType: mediaType, provedAt: time.wall())

@@ -173,7 +173,7 @@ extension PullThrough {
 
     /// Whether no stored manifest names this digest, and a HEAD would tell whether the repository has it.
     private func mayBeNobodys(_ digest: Digest, _ repository: Repository) -> Bool {
-        index.claimedSize(of: digest) == nil && !refusesHeads(repository.upstream)
+        index.claimedSize(of: digest) == nil && !recentClaims.contains(digest) && !refusesHeads(repository.upstream)
     }
 
     /// Fetches through this repository, or waits for a fetch through another; `nil` means look again.

@@ -1,6 +1,6 @@
 /// The outcome of a pull-through that did not give content.
 package enum MirrorError: Error, Hashable, Sendable {
-    /// No such upstream is configured; the text says how to add it.
+    /// No upstream of that name is configured.
     case upstreamUnknown(String)
     case repositoryUnknown
     case manifestUnknown

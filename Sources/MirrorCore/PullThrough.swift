@@ -18,6 +18,8 @@ package final class PullThrough: Sendable {
     let proofs = WorkTable<ContentKey, Result<Proof, UpstreamError>>()
     let tagLists = WorkTable<Repository, Result<[String], UpstreamError>>()
     let referrerLists = WorkTable<ContentKey, Result<[UInt8], MirrorError>>()
+    /// What manifests name that are only being written down.
+    let recentClaims = RecentDigests()
     /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
     let habits = Locked(UpstreamHabits())
 
@@ -58,6 +60,12 @@ package final class PullThrough: Sendable {
         await manifestFetches.cancelAll()
         await proofs.cancelAll()
         await flights.cancelAll()
+    }
+
+    /// Whether nothing is being asked, fetched or written down.
+    var isIdle: Bool {
+        tagChecks.isIdle && manifestFetches.isIdle && proofs.isIdle && tagLists.isIdle && referrerLists.isIdle
+            && flights.isIdle
     }
 
     // MARK: - What the parts share

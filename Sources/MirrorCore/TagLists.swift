@@ -40,7 +40,9 @@ extension PullThrough {
 
     /// How long an answer is waited for: not long where a kept list can be served instead.
     func patience(for known: ListRecord?, _ policy: UpstreamPolicy) -> Duration {
-        guard let age = known?.checkedAt.age(at: time.wall()), age < policy.staleIfError else { return policy.answerWithin }
+        guard let age = known?.checkedAt.age(at: time.wall()), age < policy.staleIfError else {
+            return policy.answerWithin
+        }
         return min(policy.revalidateWithin, policy.answerWithin)
     }
 

@@ -54,6 +54,9 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
+    /// Whether nothing is under way.
+    var isIdle: Bool { state.withLock { $0.entries.isEmpty } }
+
     /// Cancels what is under way, refuses what comes later, and returns when all has ended.
     func cancelAll() async {
         let tasks = state.withLock { state in

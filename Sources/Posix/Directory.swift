@@ -16,9 +16,9 @@ package enum Directory {
                 try requireDirectory(path)
                 return false
             case ENOENT:
+                // Where the parent is there all the same (a directory that was removed, /proc), asking again is no use.
                 let parent = parent(of: path)
-                guard parent != path else { throw error }
-                try make(parent)
+                guard !path.isEmpty, parent != path, try make(parent) else { throw error }
                 return try make(path)
             default: throw error
             }

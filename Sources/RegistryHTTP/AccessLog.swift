@@ -75,6 +75,8 @@ struct AccessLog: Sendable {
 
     /// The path as it was sent, but for what has no business in a log: the query, and bytes that are not printable.
     private static func path(of uri: String) -> String {
+        // An absolute URI may have a password in its authority.
+        guard uri.hasPrefix("/") else { return "(absolute)" }
         let path = uri.prefix { $0 != "?" }.prefix(1024)
         guard path.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return "(unprintable)" }
         return String(path)

@@ -80,7 +80,11 @@ private struct Answer {
 
     init(_ error: MirrorError, whenExhausted: RegistryServer.ExhaustedStatus) {
         switch error {
-        case .upstreamUnknown(let remedy): self.init(code: .nameUnknown, remedy)
+        case .upstreamUnknown(let name):
+            self.init(
+                code: .nameUnknown,
+                "the registry \(name) is not mirrored here; add \"\(name): {}\" under \"upstreams:\" in the settings"
+            )
         case .repositoryUnknown: self.init(code: .nameUnknown)
         case .manifestUnknown: self.init(code: .manifestUnknown)
         case .blobUnknown: self.init(code: .blobUnknown)

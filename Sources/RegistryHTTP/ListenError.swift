@@ -14,7 +14,7 @@ package enum ListenError: Error, Hashable, Sendable {
 
     init(_ error: any Error, address: String) {
         guard let error = error as? IOError else {
-            let isUnresolved = error is SocketAddressError
+            let isUnresolved = error is SocketAddressError || error is SocketAddressError.UnknownHost
             self = isUnresolved ? .invalidAddress(address) : .failed(address: address, reason: "\(error)")
             return
         }

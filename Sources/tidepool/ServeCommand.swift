@@ -20,7 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Listen here instead of where the settings say.", transform: Self.address)
     var listen: ListenAddress?
 
-    @Option(help: "Keep the cache here instead of where the settings say.")
+    @Option(help: "Keep the cache here instead of where the settings say.", transform: Self.path)
     var dataDir: String?
 
     @Option(help: "The /v2/ endpoint of the default upstream.", transform: Self.url)
@@ -97,6 +97,11 @@ struct ServeCommand: AsyncParsableCommand {
             throw ValidationError("\"\(text)\" is not an address; write host:port, such as 127.0.0.1:5000 or [::]:5000")
         }
         return address
+    }
+
+    private static func path(_ text: String) throws -> String {
+        guard !text.isEmpty else { throw ValidationError("the path is empty; is a variable unset?") }
+        return text
     }
 
     private static func url(_ text: String) throws -> EndpointURL {

@@ -20,6 +20,9 @@ struct RecordTests {
             isGone: isGone
         )
         #expect(decode(tag.record, as: TagRecord.self) == tag)
+        var moved = tag
+        moved.held = TagRecord.Held(digest: Self.sha512, checkedAt: WallTime(milliseconds: 7))
+        #expect(decode(moved.record, as: TagRecord.self) == moved)
     }
 
     @Test("other records come back as they were")

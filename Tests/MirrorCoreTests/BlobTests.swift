@@ -1,3 +1,4 @@
+import Locking
 import MirrorTesting
 import OCI
 import Testing
@@ -20,6 +21,7 @@ struct BlobTests {
     /// Waits until a flight has landed: its blob is in the index.
     func landed(_ bench: Bench, _ digest: Digest) async {
         while !bench.isStored(digest) { await Task.yield() }
+        await bench.settled()
     }
 
     @Test("a cold blob is fetched once and then served from the store")
@@ -38,6 +40,7 @@ struct BlobTests {
         let gate = Gate()
         let digest = bench.hub.add(blob: bytes)
         bench.hub.change { $0.gate = (200_000, gate) }
+        let served = Locked(0)
         try await withThrowingTaskGroup { group in
             for _ in 0..<50 {
                 group.addTask {
@@ -45,7 +48,11 @@ struct BlobTests {
                     #expect(blob.length == bytes.count)
                     let client = SlowClient(blob, 0..<bytes.count)
                     try await client.read(upTo: 200_000)
-                    gate.open()
+                    let count = served.withLock { served in
+                        served += 1
+                        return served
+                    }
+                    if count == 50 { gate.open() }
                     try await client.readToEnd()
                     return client.bytes
                 }
@@ -256,6 +263,23 @@ struct BlobTests {
         }
         let blob = try await growing(bench, digest)
         #expect(try await drain(blob, 0..<Int.max) == bytes)
+    }
+
+    @Test("a transfer that breaks off behind its last byte is complete")
+    func brokenBehindTheEnd() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(blob: bytes)
+        bench.hub.change { $0.endsWith = .unavailable(.truncated) }
+        #expect(try await bench.blob(digest) == bytes)
+        #expect(bench.hub.count(.blob) == 1)
+    }
+
+    @Test("a long pause before the head is told to the clients instead of waited for")
+    func limited() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(blob: bytes)
+        bench.hub.change { $0.outage = [.blob: .abuseLimited(retryAfter: .seconds(60))] }
+        await #expect(throws: MirrorError.limited(retryAfter: .seconds(60))) { try await bench.blob(digest) }
     }
 
     @Test("an empty blob is a blob")

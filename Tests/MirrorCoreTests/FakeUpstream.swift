@@ -28,6 +28,8 @@ final class FakeUpstream: Upstream {
         /// Spoils the byte at the offset, in so many transfers.
         var spoiled: (offset: Int, times: Int)?
         var ignoresRange = false
+        /// Fails blob transfers after their last byte.
+        var endsWith: UpstreamError?
     }
 
     enum Kind: Hashable, Sendable {
@@ -174,6 +176,7 @@ final class FakeUpstream: Upstream {
             if Task.isCancelled { throw .cancelled }
             if let cut, position >= start + cut, position < bytes.count { throw .unavailable(.truncated) }
         }
+        if let error = plan.endsWith { throw error }
     }
 
     func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String] {

@@ -35,6 +35,7 @@ struct ListTests {
         bench.hub.change { $0.tags = ["b": subject, "a": subject, "B": subject, "bad tag": subject] }
         let first = try await bench.mirror.tags(in: repository, for: bench.caller)
         #expect(first.tags == ["B", "a", "b"])
+        await bench.settled()
         #expect(try await bench.mirror.tags(in: repository, for: bench.caller).outcome == .hit)
         #expect(bench.hub.count(.tags) == 1)
         bench.clock.advance(by: .seconds(61))
@@ -102,6 +103,16 @@ struct ListTests {
         #expect(try await referrers(bench).bytes == ReferrersIndex.empty.bytes)
     }
 
+    @Test("what one repository answers does not silence the others")
+    func otherRepositories() async throws {
+        let bench = Bench()
+        let missing = try bench.repository("org/none")
+        _ = try await bench.mirror.referrers(of: subject, artifactType: nil, in: missing, for: bench.caller)
+        let document = index("sbom")
+        bench.hub.change { $0.referrers = .pages([document]) }
+        #expect(try await referrers(bench).bytes == document)
+    }
+
     @Test("a failure is an error, and not an empty list")
     func failure() async throws {
         let bench = Bench()
@@ -116,6 +127,7 @@ struct ListTests {
         let bench = Bench()
         bench.hub.change { $0.referrers = .pages([index("sbom")]) }
         let first = try await referrers(bench).bytes
+        await bench.settled()
         bench.clock.advance(by: .seconds(61))
         bench.hub.change { $0.outage = [.referrers: .unavailable(.dns)] }
         #expect(try await referrers(bench).bytes == first)

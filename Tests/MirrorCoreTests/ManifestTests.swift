@@ -56,6 +56,27 @@ struct ManifestTests {
         #expect(bench.other.requests.map(\.kind) == [.headManifest, .manifest])
     }
 
+    @Test("where HEADs are refused, another repository proves itself by a GET")
+    func proofWithoutHeads() async throws {
+        let bench = Bench()
+        let digest = bench.other.add(tag: nil, manifest: document)
+        bench.other.change { $0.outage = [.headManifest: .headUnsupported] }
+        for path in ["ghcr.io/org/one", "ghcr.io/org/two"] {
+            #expect(try await bench.manifest(digest.description, path).bytes == Array(document.utf8))
+            #expect(try await bench.manifest(digest.description, path, headOnly: true).head.size == document.utf8.count)
+        }
+        #expect(bench.other.count(.headManifest) == 1)
+    }
+
+    @Test("a manifest that is wrong is not asked for again at once")
+    func corruptIsRemembered() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(tag: "1", manifest: document)
+        bench.hub.change { $0.manifests[digest]?.bytes.append(32) }
+        for _ in 0..<3 { await #expect(throws: MirrorError.corrupt) { try await bench.manifest("1") } }
+        #expect(bench.hub.count(.manifest) == 2)
+    }
+
     @Test("a repository that does not have a manifest does not get it out of the cache")
     func noLeak() async throws {
         let bench = Bench()
@@ -89,6 +110,7 @@ struct ManifestTests {
         #expect(bench.hub.count(.manifest) == 2)
         #expect(bench.metrics.value(of: .digestMismatches) == 2)
         bench.hub.change { $0.manifests[digest]?.bytes.removeLast() }
+        bench.clock.advance(by: .seconds(11))
         #expect(try await bench.manifest(digest.description).bytes == Array(document.utf8))
     }
 

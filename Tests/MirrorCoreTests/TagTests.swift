@@ -62,6 +62,38 @@ struct TagTests {
         #expect(bench.hub.count(.manifest) == 2)
     }
 
+    @Test("a tag that moved to what cannot be had serves what is held, and goes on doing so")
+    func movedOutOfReach() async throws {
+        let bench = Bench()
+        let old = bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        bench.hub.add(tag: "1", manifest: document + " ")
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.outage = [.manifest: .pullLimited(retryAfter: .seconds(600))] }
+        for _ in 0..<2 {
+            let answer = try await bench.manifest("1")
+            #expect(answer.head.digest == old && answer.bytes == Array(document.utf8))
+            guard case .stale("limited", _) = answer.head.outcome else {
+                Issue.record("\(answer.head.outcome)")
+                return
+            }
+        }
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.outage = [.headManifest: .unavailable(.dns)] }
+        #expect(try await bench.manifest("1").head.digest == old)
+    }
+
+    @Test("a tag whose manifest was replaced within tag_ttl is asked for once more")
+    func replaced() async throws {
+        let bench = Bench()
+        let old = bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1", headOnly: true)
+        let new = bench.hub.add(tag: "1", manifest: document + " ")
+        bench.hub.change { $0.manifests[old] = nil }
+        #expect(try await bench.manifest("1").head.digest == new)
+        #expect(bench.hub.count(.headManifest) == 2)
+    }
+
     @Test("immutable tags are not checked again")
     func immutable() async throws {
         let bench = Bench { $0.immutableTags = [Glob("v*")] }
