@@ -121,9 +121,13 @@ extension ResponseHead {
         all("Content-Encoding").allSatisfy { $0.isEmpty || $0.lowercased() == "identity" }
     }
 
+    /// The lengths that a head may tell, in bytes: a larger one is no blob's, and sums with these do not overflow.
+    static let believedLengths = 0...(1 << 50)
+
     /// The length of the body, where the head tells it and is to be believed (RFC 9112, 6.3).
     var contentLength: Int? {
-        guard self["Transfer-Encoding"] == nil, let length = self["Content-Length"].flatMap({ Int($0) }), length >= 0
+        guard self["Transfer-Encoding"] == nil, let length = self["Content-Length"].flatMap({ Int($0) }),
+            Self.believedLengths.contains(length)
         else { return nil }
         return length
     }

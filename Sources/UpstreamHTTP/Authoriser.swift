@@ -31,21 +31,19 @@ final class Authoriser: Sendable {
     /// How far authorisation has got within one exchange.
     struct Progress: Sendable {
         var challenge: Wanted?
+        /// What was remembered and could not be met, and why: a challenge for the same is not tried a second time.
+        var unmet: (wanted: Wanted, error: UpstreamError)?
         /// Something was presented, and refused without a challenge: the next try presents nothing.
         var isStripped = false
         /// A token or credentials were replaced after a refusal; it happens once.
         var hasRenewed = false
+        /// A challenge asked for something else than was presented; it is followed once.
+        var hasRetargeted = false
         var rounds = 0
     }
 
-    /// What a registry wants to see.
-    enum Wanted: Hashable, Sendable {
-        case token(realm: String, service: String?, scope: Scope?)
-        case basic
-    }
-
     private struct State {
-        var wanted: [Origin: Wanted] = [:]
+        var memory = ChallengeMemory()
         var refused = Setbacks<Credentials, UpstreamError>()
         var reportedRealms: Set<String> = []
     }
@@ -77,18 +75,49 @@ final class Authoriser: Sendable {
     func presented(
         for repository: RepositoryName,
         at origin: Origin,
-        _ progress: Progress
+        _ progress: inout Progress
     ) async throws(UpstreamError) -> Presented {
-        guard governs(origin), !progress.isStripped else { return .nothing }
-        let credentials = try await source.current()
+        guard governs(origin), !progress.isStripped, progress.unmet == nil || progress.challenge != nil else {
+            return .nothing
+        }
+        let remembered = state.withLock { $0.memory.wanted(for: repository, at: origin) }
+        let wanted = progress.challenge?.completed(for: repository) ?? remembered
+        let credentials: Credentials
+        do throws(UpstreamError) {
+            credentials = try await source.current()
+        } catch .credentialsRefused where wanted == nil {
+            // The registry may well want none.
+            return .nothing
+        }
         if origin == endpoint, case .registryToken(let token) = credentials { return .fixed(token) }
-        switch progress.challenge ?? state.withLock({ $0.wanted[origin] }) {
-        case nil: return .nothing
+        guard let wanted else { return .nothing }
+        if let unmet = progress.unmet, unmet.wanted == wanted { throw unmet.error }
+        do throws(UpstreamError) {
+            return try await presented(for: wanted, repository, credentials)
+        } catch {
+            guard progress.challenge == nil, Self.mayBeOutdated(error) else { throw error }
+            // Nothing has been sent to the registry yet: it can say anew what it wants.
+            progress.unmet = (wanted, error)
+            return .nothing
+        }
+    }
+
+    /// Whether the failure may be that of a realm which the registry no longer names; one that limits us is alive.
+    private static func mayBeOutdated(_ error: UpstreamError) -> Bool {
+        switch error {
+        case .denied, .unavailable, .unusable: true
+        default: false
+        }
+    }
+
+    private func presented(
+        for wanted: Wanted,
+        _ repository: RepositoryName,
+        _ credentials: Credentials
+    ) async throws(UpstreamError) -> Presented {
+        switch wanted {
         case .token(let realm, let service, let scope):
-            // Another repository's scope does not serve; words that name none serve for all.
-            let isOurs = progress.challenge != nil || scope?.isOfRepository == false
-            let needed = (isOurs ? scope : nil) ?? .pull(repository)
-            return try await token(realm: realm, service: service, scope: needed, credentials)
+            return try await token(realm: realm, service: service, scope: scope ?? .pull(repository), credentials)
         case .basic:
             guard case .password = credentials else { return .nothing }
             if let setback = state.withLock({ $0.refused.current(for: credentials, at: .now) }) { throw setback }
@@ -100,6 +129,7 @@ final class Authoriser: Sendable {
     func learn(
         from answer: Answer,
         to presented: Presented,
+        for repository: RepositoryName,
         _ progress: inout Progress
     ) async throws(UpstreamError) {
         progress.rounds += 1
@@ -116,6 +146,10 @@ final class Authoriser: Sendable {
         case .nothing: break
         case .fixed:
             throw challenges.contains { $0["error"] == "invalid_token" } ? .credentialsRefused : .denied
+        case .token(_, let key, _) where !key.meets(wanted.completed(for: repository)):
+            // The token may be good, and for something else.
+            guard !progress.hasRetargeted else { throw .denied }
+            progress.hasRetargeted = true
         case .token(_, _, let isNew):
             guard !isNew, !progress.hasRenewed else { throw .denied }
             progress.hasRenewed = true
@@ -128,7 +162,7 @@ final class Authoriser: Sendable {
         if wanted == .basic, case .nothing = presented {
             guard case .password = try await source.current() else { throw .denied }
         }
-        state.withLock { $0.wanted[answer.location.origin] = wanted }
+        state.withLock { $0.memory.learn(wanted, for: repository, at: answer.location.origin) }
     }
 
     private func discard(_ presented: Presented) {
@@ -192,17 +226,10 @@ extension Authoriser {
     }
 }
 
-extension Authoriser.Wanted {
-    /// The first of the challenges that we can meet, a token before a password.
-    fileprivate init?(_ challenges: [Challenge]) {
-        if let bearer = challenges.first(where: { $0.scheme == "bearer" && $0["realm"] != nil }),
-            let realm = bearer["realm"]
-        {
-            self = .token(realm: realm, service: bearer["service"], scope: Scope(challenged: bearer["scope"]))
-        } else if challenges.contains(where: { $0.scheme == "basic" }) {
-            self = .basic
-        } else {
-            return nil
-        }
+extension TokenKey {
+    /// Whether a token of this key is what `wanted`, with its scope, asks for.
+    fileprivate func meets(_ wanted: Wanted) -> Bool {
+        guard case .token(let realm, let service, let scope) = wanted else { return false }
+        return Location(realm) == self.realm && service == self.service && scope == self.scope
     }
 }

@@ -57,11 +57,13 @@ struct ContentRange: Hashable, Sendable {
         let parts = text.dropFirst(6).split(separator: "/")
         guard parts.count == 2 else { return nil }
         let bounds = parts[0].split(separator: "-").compactMap { Int($0) }
-        guard bounds.count == 2, 0 <= bounds[0], bounds[0] <= bounds[1] else { return nil }
+        guard bounds.count == 2, 0 <= bounds[0], bounds[0] <= bounds[1],
+            ResponseHead.believedLengths.contains(bounds[1])
+        else { return nil }
         start = bounds[0]
         end = bounds[1]
         guard parts[1] != "*" else { return }
-        guard let total = Int(parts[1]), total > end else { return nil }
+        guard let total = Int(parts[1]), total > end, ResponseHead.believedLengths.contains(total) else { return nil }
         self.total = total
     }
 }

@@ -8,10 +8,29 @@ import OCI
 /// Finds an upstream's credentials, and keeps them for a while.
 ///
 /// What docker's configuration says is asked for anew after a few minutes and after a refusal: helpers for clouds give
-/// secrets that expire. Safe to use from any task; nothing in it blocks the caller's thread.
+/// secrets that expire. A helper that fails is an outage of ours, `.credentialsRefused`: to go on without credentials would
+/// make it the registry's denial. Safe to use from any task; nothing in it blocks the caller's thread.
 final class CredentialSource: Sendable {
     /// How long an answer of docker's configuration is kept.
     static let lifetime = Duration.seconds(300)
+
+    /// How long a helper that failed is left alone.
+    static let failurePause = Duration.seconds(30)
+    /// How long after a refusal's new lookup the next one may run.
+    static let renewalPause = Duration.seconds(60)
+
+    private struct State {
+        /// What was found last, which serves on while a helper fails.
+        var found: Credentials?
+        /// Until when it is not looked for again.
+        var until: ContinuousClock.Instant?
+        var renewedAt: ContinuousClock.Instant?
+
+        func outcome() throws(UpstreamError) -> Credentials {
+            guard let found else { throw .credentialsRefused }
+            return found
+        }
+    }
 
     private enum Origin: Sendable {
         case fixed(Credentials)
@@ -19,7 +38,7 @@ final class CredentialSource: Sendable {
     }
 
     private let origin: Origin
-    private let kept = Locked<(credentials: Credentials, until: ContinuousClock.Instant)?>(nil)
+    private let state = Locked(State())
     private let lookups = SingleFlight<Bool, Credentials>()
     private let logger: Logger
 
@@ -35,11 +54,14 @@ final class CredentialSource: Sendable {
     }
 
     /// What to show now.
+    ///
+    /// Throws `.credentialsRefused` when a helper failed and there is nothing from before.
     func current() async throws(UpstreamError) -> Credentials {
         switch origin {
         case .fixed(let credentials): return credentials
         case .dockerConfig(let keys, let environment):
-            if let kept = kept.withLock({ $0 }), ContinuousClock.now < kept.until { return kept.credentials }
+            let state = state.withLock { $0 }
+            if let until = state.until, ContinuousClock.now < until { return try state.outcome() }
             return try await lookUp(keys, environment)
         }
     }
@@ -47,7 +69,12 @@ final class CredentialSource: Sendable {
     /// Other credentials than those that were refused, where asking again gives some.
     func renewed(after refused: Credentials) async throws(UpstreamError) -> Credentials? {
         guard case .dockerConfig(let keys, let environment) = origin else { return nil }
+        let state = state.withLock { $0 }
+        // Another request has seen to it.
+        if let found = state.found, found != refused { return found }
+        if let renewedAt = state.renewedAt, ContinuousClock.now < renewedAt + Self.renewalPause { return nil }
         let credentials = try await lookUp(keys, environment)
+        self.state.withLock { $0.renewedAt = .now }
         return credentials == refused ? nil : credentials
     }
 
@@ -57,11 +84,13 @@ final class CredentialSource: Sendable {
     ) async throws(UpstreamError) -> Credentials {
         try await lookups.value(for: true) { () async throws(UpstreamError) in
             let found = await self.find(keys, environment)
-            // After a failure the old ones are the better guess, and it is tried again soon.
-            let credentials = found ?? self.kept.withLock { $0?.credentials } ?? .anonymous
-            let lifetime = found == nil ? .seconds(30) : Self.lifetime
-            self.kept.withLock { $0 = (credentials, ContinuousClock.now + lifetime) }
-            return credentials
+            let state = self.state.withLock { state in
+                // After a failure the old ones are the better guess, and it is tried again soon.
+                state.found = found ?? state.found
+                state.until = .now + (found == nil ? Self.failurePause : Self.lifetime)
+                return state
+            }
+            return try state.outcome()
         }
     }
 

@@ -10,6 +10,8 @@ import OCI
 enum RateLimitAnswer {
     /// The longest wait that is believed where the answer names no window.
     static let longestWait = Duration.seconds(24 * 3600)
+    /// The longest window that is believed, in seconds.
+    private static let longestWindow = 366 * 24 * 3600
 
     /// Reads the answer to a request made at `now`, in seconds since 1970.
     static func error(_ head: ResponseHead, body: [UInt8], now: Int) -> UpstreamError {
@@ -56,7 +58,9 @@ extension RateLimitAnswer {
         for item in value.split(separator: ",") {
             let parts = item.split(separator: ";").map(\.trimmed)
             let seconds = parts.dropFirst().lazy.filter { $0.hasPrefix("w=") }.compactMap { Int($0.dropFirst(2)) }.first
-            guard let limit = parts.first.flatMap({ Int($0) }), let seconds, limit >= 0, seconds > 0 else { continue }
+            guard let limit = parts.first.flatMap({ Int($0) }), let seconds, limit >= 0,
+                (1...longestWindow).contains(seconds)
+            else { continue }
             return Window(limit: limit, length: .seconds(seconds))
         }
         return nil
@@ -122,8 +126,11 @@ enum HTTPDate {
         guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]), let year = Int(parts[3]),
             let month = months.firstIndex(of: String(parts[2]))
         else { return nil }
-        let time = parts[4].split(separator: ":").compactMap { Int($0) }
-        guard time.count == 3, (1...31).contains(day), (1970...9999).contains(year) else { return nil }
+        let time = parts[4].split(separator: ":").map { Int($0) ?? -1 }
+        // Also so that no sum can overflow. A leap second is 60.
+        guard time.count == 3, (0...23).contains(time[0]), (0...59).contains(time[1]), (0...60).contains(time[2]),
+            (1...31).contains(day), (1970...9999).contains(year)
+        else { return nil }
         return days(year: year, month: month + 1, day: day) * 86400 + time[0] * 3600 + time[1] * 60 + time[2]
     }
 

@@ -32,7 +32,7 @@ struct RegistryClient: Sendable {
         var course = Course(location: call.start)
         while true {
             let origin = course.location.origin
-            let presented = try await authoriser.presented(for: call.repository, at: origin, course.progress)
+            let presented = try await authoriser.presented(for: call.repository, at: origin, &course.progress)
             let answer = try await requester.send(request(call, course, presented))
             switch answer.status {
             case let status where Redirects.isRedirect(status):
@@ -43,10 +43,17 @@ struct RegistryClient: Sendable {
                 if target.origin != origin { course.progress = Authoriser.Progress() }
                 course.location = target
             case 401 where authoriser.governs(origin):
-                try await authoriser.learn(from: answer, to: presented, &course.progress)
+                try await authoriser.learn(
+                    from: answer,
+                    to: presented,
+                    for: call.repository,
+                    &course.progress
+                )
             case 401, 403:
-                // A signed URL that has run out, say: the registry gives a new one, once.
-                guard course.hops > 0, !authoriser.governs(origin), !course.hasRestarted else { return answer }
+                guard course.hops > 0, !authoriser.governs(origin) else { return answer }
+                // A signed URL that has run out, say: the registry gives a new one, once. After that it is an outage:
+                // only the registry's own word is a denial.
+                guard !course.hasRestarted else { throw .unavailable(.status(answer.status)) }
                 course = Course(location: call.start, hasRestarted: true)
             default: return answer
             }

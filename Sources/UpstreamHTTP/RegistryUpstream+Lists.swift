@@ -8,6 +8,8 @@ extension RegistryUpstream {
     private static let pageLimit = 200
     /// The largest page that is read, in bytes.
     private static let pageSizeLimit = 4 << 20
+    /// The most that all pages of a list may come to, in bytes.
+    static let listSizeLimit = 16 << 20
 
     package func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String] {
         struct Page: Decodable {
@@ -82,10 +84,13 @@ extension RegistryUpstream {
         _ body: (Answer) throws(UpstreamError) -> Bool
     ) async throws(UpstreamError) {
         var call = call
+        var size = 0
         for _ in 0..<Self.pageLimit {
             let answer = try await heads.withPlace { () async throws(UpstreamError) in
                 try await client.answer(to: call)
             }
+            size += answer.body.count
+            guard size <= Self.listSizeLimit else { throw .unusable("a list that is too large") }
             guard try body(answer), let next = try Self.nextPage(after: answer) else { return }
             guard next != answer.location else { throw .unusable("a list whose next page is itself") }
             call.start = next

@@ -94,7 +94,8 @@ package final class RegistryUpstream: Upstream {
         call.method = .head
         do throws(UpstreamError) {
             return try await answer(to: call, in: heads).head.contentLength
-        } catch .denied, .headUnsupported {
+        } catch .denied, .headUnsupported, .unavailable(.status(401)), .unavailable(.status(403)) {
+            // Places that a redirect leads to refuse a HEAD too: their signatures are for one method.
             call.method = .get
             let length = try await lengthByRange(call)
             // Denied and then not: it was the method.

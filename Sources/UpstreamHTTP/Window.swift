@@ -21,6 +21,9 @@ final class Window: Sendable {
         var nextID: UInt64 = 0
     }
 
+    /// The most that wait: beyond it a wait would only end in giving up.
+    static let queueLimit = 1024
+
     private let state: Locked<State>
     private let patience: Duration
 
@@ -32,7 +35,7 @@ final class Window: Sendable {
 
     /// Runs `body` when a place is free.
     ///
-    /// Throws `.unavailable(.queue)` when none became free in time, and `.cancelled` when the task was.
+    /// Throws `.unavailable(.queue)` when none became free in time or too many wait already, and `.cancelled` when the task was.
     func withPlace<Value>(_ body: () async throws(UpstreamError) -> Value) async throws(UpstreamError) -> Value {
         try await enter()
         defer { leave() }
@@ -76,6 +79,7 @@ final class Window: Sendable {
                 state.free -= 1
                 return .success(())
             }
+            guard state.queue.count < Self.queueLimit else { return .failure(.unavailable(.queue)) }
             state.queue.append(waiter)
             return nil
         }

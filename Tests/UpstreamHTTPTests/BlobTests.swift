@@ -54,6 +54,10 @@ struct BlobTests {
         arguments: [
             (Response.truncated(length: 5, body: [1]), UpstreamError.unavailable(.truncated)),
             (.reply(206, ["Content-Range": "bytes 0-1/5"], body: [1, 2]), .unusable("a range that was not asked for")),
+            (
+                .reply(206, ["Content-Range": "bytes 2-3/9223372036854775807"], body: [1, 2]),
+                .unusable("a range that was not asked for")
+            ),
             (.reply(206, [:], body: [1, 2]), .unusable("a range that was not asked for")),
             (.reply(206, ["Content-Range": "bytes 2-3/9"], body: [1, 2]), .unavailable(.truncated)),
             (

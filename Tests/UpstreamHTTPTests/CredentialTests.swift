@@ -143,6 +143,46 @@ struct CredentialTests {
         #expect(registry.lines == ["nothing", "token", "token", "Bearer T2"])
     }
 
+    @Test("a helper that fails is our fault, is not run for each request, and matters only to who wants credentials")
+    func helperFails() async throws {
+        let home = try HelperHome(
+            config: #"{"credHelpers":{"registry.example":"fake"}}"#,
+            helper: "echo run >> \"$HOME/runs\"; exit 1"
+        )
+        let registry = TokenRegistry()
+        let subject = try Subject(registry.server.url(""), environment: home.environment)
+        for _ in 0..<3 {
+            await #expect(throws: UpstreamError.credentialsRefused) {
+                try await subject.upstream.manifest(tag, in: repository)
+            }
+        }
+        #expect(registry.tokenRequests.isEmpty)
+        #expect(try home.text(of: "runs") == "run\n")
+        let open = LoopbackServer { _ in .reply(200) }
+        let other = try Subject(open.url(""), environment: home.environment)
+        _ = try await other.upstream.manifest(tag, in: repository)
+    }
+
+    @Test("a helper whose secret stays refused is not asked for each request")
+    func helperRefused() async throws {
+        let home = try HelperHome(
+            config: #"{"credHelpers":{"registry.example":"fake"}}"#,
+            helper: """
+                echo run >> "$HOME/runs"
+                printf '{"ServerURL":"x","Username":"user","Secret":"old"}'
+                """
+        )
+        let registry = TokenRegistry(token: { _, _ in .reply(401) })
+        let subject = try Subject(registry.server.url(""), environment: home.environment)
+        for _ in 0..<4 {
+            await #expect(throws: UpstreamError.credentialsRefused) {
+                try await subject.upstream.manifest(tag, in: repository)
+            }
+        }
+        #expect(registry.tokenRequests.count == 1)
+        #expect(try home.text(of: "runs") == "run\nrun\n")
+    }
+
     @Test("no secret is logged, nor in an error")
     func secrecy() async throws {
         let registry = TokenRegistry(accepts: { _, _ in false })

@@ -142,6 +142,11 @@ struct HelperHome: ~Copyable {
         ]
     }
 
+    /// What the helper has written to a file of that name.
+    func text(of name: String) throws -> String {
+        String(decoding: try Data(contentsOf: folder.appending(path: name)), as: UTF8.self)
+    }
+
     deinit {
         try? FileManager.default.removeItem(at: folder)
     }

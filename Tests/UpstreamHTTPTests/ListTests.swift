@@ -73,6 +73,17 @@ struct TagListTests {
         #expect(server.requests.count == 200)
     }
 
+    @Test("that are too large as a whole are given up")
+    func tooLarge() async throws {
+        let page = #"{"tags":["\#(String(repeating: "a", count: 3 << 20))"]}"#
+        let server = LoopbackServer { .text(200, ["Link": "<\($0.target)1>; rel=next"], page) }
+        let subject = try Subject(server.url(""))
+        await #expect(throws: UpstreamError.unusable("a list that is too large")) {
+            try await subject.upstream.tags(in: repository)
+        }
+        #expect(server.requests.count == 6)
+    }
+
     @Test("a failure on any page is a failure")
     func laterFailure() async throws {
         let server = LoopbackServer { request in

@@ -27,6 +27,14 @@ struct RateLimitTests {
             (["Retry-After": "1746136938"], "", .abuseLimited(retryAfter: .seconds(1))),
             (["Retry-After": "999999999"], "", .abuseLimited(retryAfter: .seconds(86400))),
             (["Retry-After": "Fri, 15 Jan 2027 08:02:00 GMT"], "", .abuseLimited(retryAfter: .seconds(120))),
+            (
+                ["Retry-After": "Sun, 06 Nov 2030 9223372036854775807:00:00 GMT"], "",
+                .abuseLimited(retryAfter: nil)
+            ),
+            (["Retry-After": "Fri, 15 Jan 2027 08:60:00 GMT"], "", .abuseLimited(retryAfter: nil)),
+            (["Retry-After": "Fri, 15 Jan 2027 08:02:-1 GMT"], "", .abuseLimited(retryAfter: nil)),
+            (["Retry-After": "Fri, 15 Jan 2027 08:x:02:00 GMT"], "", .abuseLimited(retryAfter: nil)),
+            (["RateLimit-Limit": "1;w=9223372036854775807"], "", .abuseLimited(retryAfter: nil)),
             (["x-ratelimit-limit": "100;w=3600"], json, .pullLimited(retryAfter: .seconds(36))),
             (
                 ["RateLimit-Limit": "100;w=3600", "Retry-After": "999999"], json,

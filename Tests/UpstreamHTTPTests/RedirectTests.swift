@@ -110,7 +110,7 @@ struct RedirectTests {
         let subject = try Subject(server.url(""))
         #expect(try await subject.blob().bytes == [1])
         #expect(cdn.requests.map(\.path) == ["/1", "/2"])
-        await #expect(throws: UpstreamError.denied) { try await subject.blob() }
+        await #expect(throws: UpstreamError.unavailable(.status(status))) { try await subject.blob() }
         #expect(cdn.requests.map(\.path) == ["/1", "/2", "/3", "/4"])
     }
 

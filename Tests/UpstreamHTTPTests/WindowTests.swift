@@ -85,6 +85,22 @@ struct WindowTests {
         #expect(window.free == 1)
     }
 
+    @Test("a queue that is full takes nobody, at once")
+    func full() async throws {
+        let window = Window(places: 1, patience: .seconds(30))
+        let gate = Gate()
+        let holder = occupy(window, gate)
+        while window.free > 0 { await Task.yield() }
+        let waiters = (0..<Window.queueLimit).map { _ in occupy(window, gate) }
+        try await untilWaiting(Window.queueLimit, window)
+        await #expect(throws: UpstreamError.unavailable(.queue)) {
+            _ = try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
+        }
+        gate.open()
+        for task in waiters + [holder] { try await task.value }
+        #expect(window.free == 1)
+    }
+
     @Test("a waiter that is cancelled leaves the queue, before it joins it or after", arguments: [false, true])
     func cancelled(before: Bool) async throws {
         let window = Window(places: 1, patience: .seconds(30))
