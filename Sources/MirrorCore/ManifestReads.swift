@@ -28,7 +28,7 @@ extension PullThrough {
             let changes = await store(fetched.bytes, as: digest)
             await record(changes + [.membership(digest, .manifest, in: repository, membership)])
         } catch {
-            if error == .manifestUnknown || error == .denied || error == .corrupt {
+            if error == .manifestUnknown || error == .denied {
                 remember(error, of: .content(digest, .manifest), in: repository)
             }
             deliver(ManifestFetch(source: repository, result: .failure(error)))
