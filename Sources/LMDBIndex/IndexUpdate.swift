@@ -39,6 +39,7 @@ struct IndexUpdate {
         case .list(let list, let repository, let record):
             let key = Key.list(list, try number(of: repository, &transaction))
             try transaction.put(record.record.span, for: key.span, in: tables.lists)
+        case .quota: break
         case .lost(let digest, let kind):
             try remove(digest, kind, &transaction)
         }

@@ -59,6 +59,8 @@ package final class LMDBCacheIndex: CacheIndex {
         return record?.size
     }
 
+    package func quotaRecords() -> [QuotaAccount: QuotaRecord] { [:] }
+
     package func totals() -> StoredTotals {
         let totals: Totals? = record(in: storage.tables.meta, for: Key.totals)
         return (totals ?? Totals()).stored

@@ -25,23 +25,24 @@ extension PullThrough {
         in repository: Repository,
         for caller: Caller
     ) async throws(MirrorError) -> BlobAnswer {
-        let (upstream, policy) = try upstream(for: repository, caller)
-        let deadline = time.deadline(in: policy.answerWithin)
+        let inquiry = try inquire(of: repository, for: caller)
+        let deadline = inquiry.deadline
         try recall(.content(digest, .blob), in: repository)
         while deadline.remaining > .zero {
             if let file = try storedBlob(digest) {
                 if !isProved(digest, in: repository) {
-                    _ = try await prove(digest, .blob, in: repository, upstream, deadline)
+                    _ = try await prove(digest, .blob, inquiry)
                 }
                 return .stored(file, .hit)
             }
-            switch flights.depart(digest, from: repository) {
+            switch flights.depart(digest, from: repository, for: caller) {
             case .departed(let flight):
                 return try await board(flight, from: repository, isNew: true, deadline)
             case .underWay(let flight):
+                flight.errand.join(caller)
                 // To join a flight that another repository started, this one must be proved to have the blob.
                 if !flight.hasSource(repository), !isProved(digest, in: repository) {
-                    _ = try await prove(digest, .blob, in: repository, upstream, deadline)
+                    _ = try await prove(digest, .blob, inquiry)
                 }
                 if flight.hasSource(repository) || flight.add(repository) {
                     return try await board(flight, from: repository, isNew: false, deadline)
@@ -85,14 +86,13 @@ extension PullThrough {
         in repository: Repository,
         for caller: Caller
     ) async throws(MirrorError) -> BlobLength {
-        let (upstream, policy) = try upstream(for: repository, caller)
+        let inquiry = try inquire(of: repository, for: caller)
         try recall(.content(digest, .blob), in: repository)
-        let deadline = time.deadline(in: policy.answerWithin)
         let known = index.blobSize(digest) ?? flights.flight(for: digest)?.length
         if let known, isProved(digest, in: repository) || flights.flight(for: digest)?.hasSource(repository) == true {
             return BlobLength(length: known, outcome: .hit)
         }
-        let (proof, isJoined) = try await prove(digest, .blob, in: repository, upstream, deadline)
+        let (proof, isJoined) = try await prove(digest, .blob, inquiry)
         let length = proof.size ?? known ?? index.claimedSize(of: digest)
         return BlobLength(length: length, outcome: isJoined ? .collapsed : .miss)
     }

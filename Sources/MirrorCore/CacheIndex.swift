@@ -2,7 +2,7 @@ package import OCI
 
 /// The record of what is stored and for whom it may be served.
 ///
-/// `LMDBIndex` implements it. /// Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
+/// `LMDBIndex` implements it. Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
 /// record that cannot be read is logged by the implementation and counts as absent. Writes are queued to one writer and
 /// committed in batches, in the order of the calls.
 package protocol CacheIndex: Sendable {
@@ -24,6 +24,9 @@ package protocol CacheIndex: Sendable {
 
     /// A kept tag list or list of referrers.
     func list(_ key: ListKey, in repository: Repository) -> ListRecord?
+
+    /// The accounts of the quota ledger; read once, at start.
+    func quotaRecords() -> [QuotaAccount: QuotaRecord]
 
     /// How many objects of a kind are stored, and their bytes.
     func totals() -> StoredTotals
@@ -123,6 +126,8 @@ package enum IndexChange: Hashable, Sendable {
     /// A blob that the store holds.
     case blob(Digest, size: Int)
     case list(ListKey, in: Repository, ListRecord)
+    /// An account of the quota ledger.
+    case quota(QuotaAccount, QuotaRecord)
     /// The store no longer has it (missing, short or damaged): forget that it is stored, keep what is known of it.
     case lost(Digest, ContentKind)
 }

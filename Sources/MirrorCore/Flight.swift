@@ -11,6 +11,7 @@ import OCI
 /// those who came by it get that answer, and the flight goes on from the next.
 final class Flight: Sendable {
     let digest: Digest
+    let errand: Errand
     private let time: Timekeeper
     private let state: Locked<State>
 
@@ -28,8 +29,9 @@ final class Flight: Sendable {
         var isWakePlanned = false
     }
 
-    init(_ digest: Digest, from source: Repository, time: Timekeeper) {
+    init(_ digest: Digest, from source: Repository, for errand: Errand, time: Timekeeper) {
         self.digest = digest
+        self.errand = errand
         self.time = time
         state = Locked(State(sources: [source]))
     }

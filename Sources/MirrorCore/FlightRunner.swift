@@ -4,9 +4,11 @@ import OCI
 /// What flights need of the rest of the core.
 struct FlightContext: Sendable {
     var upstreams: [UpstreamName: any Upstream]
+    var contentSources: [UpstreamName: any Upstream]
     var policies: [UpstreamName: UpstreamPolicy]
     var store: any BlobStore
     var index: any CacheIndex
+    var ledger: any QuotaLedger
     var time: Timekeeper
     var metrics: Metrics
     var logger: Logger
@@ -115,7 +117,7 @@ struct FlightRunner: Sendable {
 
     private func attempt(_ source: Repository, from offset: Int) async throws(UpstreamError) {
         guard let upstream = context.upstreams[source.upstream] else { throw .notFound }
-        try await upstream.blob(flight.digest, in: source.name, from: offset, into: sink)
+        try await upstream.blob(flight.digest, in: source.name, from: offset, into: sink, for: flight.errand)
         if let length = flight.length, flight.received < length { throw .unavailable(.truncated) }
     }
 
@@ -129,7 +131,8 @@ struct FlightRunner: Sendable {
     private func disposition(of error: UpstreamError, after failures: Int, _ source: Repository) -> Disposition {
         let outcome = MirrorError(error, missing: .blobUnknown)
         switch error {
-        case .notFound, .denied, .credentialsRefused, .headUnsupported, .unusable: return .nextSource(outcome)
+        case .notFound, .denied, .credentialsRefused, .headUnsupported, .unusable, .reserved:
+            return .nextSource(outcome)
         case .cancelled: return .fail(.shuttingDown)
         case .refusedBySink:
             if case .store(let reason) = sink.takeRefusal() {
@@ -167,7 +170,7 @@ struct FlightRunner: Sendable {
         guard let source = flight.currentSource(), let upstream = context.upstreams[source.upstream] else {
             return flight.settleLength(nil)
         }
-        let told = (try? await upstream.headBlob(flight.digest, in: source.name)) ?? nil
+        let told = (try? await upstream.headBlob(flight.digest, in: source.name, for: flight.errand)) ?? nil
         // What some manifest claims comes last: anybody can write a manifest.
         flight.settleLength(told ?? context.index.claimedSize(of: flight.digest))
     }

@@ -13,14 +13,15 @@ extension PullThrough {
     /// Reads a manifest for all who ask for it: verified, handed out, then stored and recorded.
     func read(
         _ digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
+        _ errand: Errand,
         deliver: @Sendable (ManifestFetch) -> Void
     ) async {
+        let repository = inquiry.repository
         do throws(MirrorError) {
             // A read that ended since the asker looked has stored it: entries leave the table after that.
             guard try stored(digest) == nil else { return deliver(ManifestFetch(source: repository, result: nil)) }
-            let fetched = try await verified(digest, in: repository, upstream)
+            let fetched = try await verified(digest, inquiry, errand)
             recentClaims.insert(Manifest(fetched.bytes)?.references ?? [])
             deliver(ManifestFetch(source: repository, result: .success(fetched)))
             let mediaType = ManifestType.name(of: fetched.bytes, told: fetched.mediaType)
@@ -38,13 +39,14 @@ extension PullThrough {
     /// Reads a manifest whose bytes have the digest; asks once more when they have not.
     private func verified(
         _ digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream
+        _ inquiry: Inquiry,
+        _ errand: Errand
     ) async throws(MirrorError) -> FetchedManifest {
+        let (upstream, repository) = (inquiry.upstream, inquiry.repository)
         for _ in 0..<2 {
             let fetched: FetchedManifest
             do throws(UpstreamError) {
-                fetched = try await upstream.manifest(.digest(digest), in: repository.name)
+                fetched = try await upstream.manifest(.digest(digest), in: repository.name, for: errand)
             } catch {
                 throw MirrorError(error, missing: .manifestUnknown)
             }

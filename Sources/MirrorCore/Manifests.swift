@@ -58,11 +58,10 @@ extension PullThrough {
         headOnly: Bool,
         for caller: Caller
     ) async throws(MirrorError) -> ManifestAnswer {
-        let (upstream, policy) = try upstream(for: repository, caller)
-        let deadline = time.deadline(in: policy.answerWithin)
+        let inquiry = try inquire(of: repository, for: caller)
         switch reference {
         case .tag(let tag):
-            let resolved = try await resolve(tag, in: repository, upstream, policy, deadline)
+            let resolved = try await resolve(tag, inquiry)
             let record = resolved.record
             if headOnly {
                 let head = ManifestHead(
@@ -73,11 +72,11 @@ extension PullThrough {
                 )
                 return ManifestAnswer(head: head, content: nil)
             }
-            return try await content(of: tag, resolved, in: repository, upstream, policy, deadline)
+            return try await content(of: tag, resolved, inquiry)
         case .digest(let digest):
             try recall(.content(digest, .manifest), in: repository)
             if headOnly, try stored(digest) == nil {
-                let (proof, isJoined) = try await prove(digest, .manifest, in: repository, upstream, deadline)
+                let (proof, isJoined) = try await prove(digest, .manifest, inquiry)
                 if let size = proof.size {
                     let outcome: CacheOutcome = isJoined ? .collapsed : .miss
                     let head = ManifestHead(digest: digest, mediaType: proof.mediaType, size: size, outcome: outcome)
@@ -85,7 +84,7 @@ extension PullThrough {
                 }
                 // Clients take the length of a HEAD for the manifest's: an invented one would be a lie.
             }
-            return try await content(of: digest, in: repository, upstream, proof: nil, outcome: .hit, deadline)
+            return try await content(of: digest, inquiry, proof: nil, outcome: .hit)
         }
     }
 
@@ -95,10 +94,7 @@ extension PullThrough {
     private func content(
         of tag: Tag,
         _ resolved: ResolvedTag,
-        in repository: Repository,
-        _ upstream: any Upstream,
-        _ policy: UpstreamPolicy,
-        _ deadline: Deadline,
+        _ inquiry: Inquiry,
         isSecondTry: Bool = false
     ) async throws(MirrorError) -> ManifestAnswer {
         let record = resolved.record
@@ -106,31 +102,21 @@ extension PullThrough {
             // The tag's HEAD has proved the repository to have it, whether or not that is in the index yet.
             return try await content(
                 of: record.digest,
-                in: repository,
-                upstream,
+                inquiry,
                 proof: Proof(mediaType: record.mediaType, size: record.size),
-                outcome: resolved.outcome,
-                deadline
+                outcome: resolved.outcome
             )
         } catch {
             if error == .manifestUnknown, !isSecondTry {
                 // The tag has moved since, and upstream has dropped what it was: DESIGN rule 3.
-                let again = try await resolve(tag, in: repository, upstream, policy, deadline, isAfresh: true)
+                let again = try await resolve(tag, inquiry, isAfresh: true)
                 guard again.record.digest != record.digest else { throw error }
-                return try await content(
-                    of: tag,
-                    again,
-                    in: repository,
-                    upstream,
-                    policy,
-                    deadline,
-                    isSecondTry: true
-                )
+                return try await content(of: tag, again, inquiry, isSecondTry: true)
             }
-            guard error.isOutage, let held = servable(record, in: repository, policy),
+            guard error.isOutage, let held = servable(record, in: inquiry.repository, inquiry.policy),
                 let stored = try stored(held.digest)
             else { throw error }
-            let outcome = stale(held, in: repository, reason: error.label).outcome
+            let outcome = stale(held, in: inquiry.repository, reason: error.label).outcome
             return stored.answer(held.digest, held.mediaType, outcome)
         }
     }
@@ -138,22 +124,19 @@ extension PullThrough {
     /// A manifest's content, from the store, or by one GET whoever else asks meanwhile.
     private func content(
         of digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
         proof: Proof?,
-        outcome: CacheOutcome,
-        _ deadline: Deadline
+        outcome: CacheOutcome
     ) async throws(MirrorError) -> ManifestAnswer {
+        let repository = inquiry.repository
         var proof = proof
-        while deadline.remaining > .zero {
+        while inquiry.deadline.remaining > .zero {
             if let stored = try stored(digest) {
                 if let membership = index.membership(of: digest, as: .manifest, in: repository) {
                     return stored.answer(digest, membership.mediaType, outcome)
                 }
                 // Stored by way of another repository: served here after a free HEAD has succeeded here.
-                if proof == nil {
-                    proof = try await prove(digest, .manifest, in: repository, upstream, deadline).proof
-                }
+                if proof == nil { proof = try await prove(digest, .manifest, inquiry).proof }
                 let mediaType = storedMediaType(of: digest, told: proof?.mediaType)
                 return stored.answer(digest, mediaType, outcome)
             }
@@ -161,10 +144,10 @@ extension PullThrough {
             let isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
             if !isProved, mayBeNobodys(digest, repository) {
                 // A HEAD finds out for nothing: guesses and typing errors cost no quota.
-                proof = try await prove(digest, .manifest, in: repository, upstream, deadline).proof
+                proof = try await prove(digest, .manifest, inquiry).proof
                 continue
             }
-            if let answer = try await fetch(digest, in: repository, upstream, isProved, outcome, deadline) {
+            if let answer = try await fetch(digest, inquiry, isProved, outcome) {
                 return answer
             }
         }
@@ -179,17 +162,16 @@ extension PullThrough {
     /// Fetches through this repository, or waits for a fetch through another; `nil` means look again.
     private func fetch(
         _ digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
         _ isProved: Bool,
-        _ outcome: CacheOutcome,
-        _ deadline: Deadline
+        _ outcome: CacheOutcome
     ) async throws(MirrorError) -> ManifestAnswer? {
-        let work = manifestFetches.work(on: digest) { [self] deliver in
-            await read(digest, in: repository, upstream, deliver: deliver)
+        let repository = inquiry.repository
+        let work = manifestFetches.work(on: digest, for: inquiry.caller) { [self] errand, deliver in
+            await read(digest, inquiry, errand, deliver: deliver)
         }
         guard let work else { throw .shuttingDown }
-        guard let fetch = await work.promise.value(until: deadline) else {
+        guard let fetch = await work.promise.value(until: inquiry.deadline) else {
             throw Task.isCancelled ? .shuttingDown : .tooSlow
         }
         switch fetch.result {
@@ -198,7 +180,7 @@ extension PullThrough {
             if fetch.source != repository {
                 // Another repository's bytes: they are here, and a HEAD must say that they are here too.
                 guard isProved else {
-                    _ = try await prove(digest, .manifest, in: repository, upstream, deadline)
+                    _ = try await prove(digest, .manifest, inquiry)
                     return nil
                 }
             }

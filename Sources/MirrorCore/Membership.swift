@@ -7,14 +7,13 @@ extension PullThrough {
     func prove(
         _ digest: Digest,
         _ kind: ContentKind,
-        in repository: Repository,
-        _ upstream: any Upstream,
-        _ deadline: Deadline
+        _ inquiry: Inquiry
     ) async throws(MirrorError) -> (proof: Proof, isJoined: Bool) {
+        let repository = inquiry.repository
         let key = ContentKey(repository: repository, digest: digest, kind: kind)
-        let work = proofs.work(on: key) { [self] deliver in
+        let work = proofs.work(on: key, for: inquiry.caller) { [self] errand, deliver in
             do throws(UpstreamError) {
-                let proof = try await ask(key, upstream)
+                let proof = try await ask(key, inquiry.upstream, errand)
                 deliver(.success(proof))
                 let membership = Membership(mediaType: proof.mediaType, provedAt: time.wall())
                 await record([.membership(digest, kind, in: repository, membership)])
@@ -27,22 +26,28 @@ extension PullThrough {
             }
         }
         guard let work else { throw .shuttingDown }
-        switch await work.promise.value(until: deadline) {
+        switch await work.promise.value(until: inquiry.deadline) {
         case .success(let proof): return (proof, work.isJoined)
         case .failure(let error): throw MirrorError(error, missing: Self.missing(kind))
         case nil: throw .tooSlow
         }
     }
 
-    private func ask(_ key: ContentKey, _ upstream: any Upstream) async throws(UpstreamError) -> Proof {
+    private func ask(
+        _ key: ContentKey,
+        _ upstream: any Upstream,
+        _ errand: Errand
+    ) async throws(UpstreamError) -> Proof {
         switch key.kind {
         case .manifest:
-            guard let told = try await headManifest(key, upstream) else { return try await read(key, upstream) }
+            guard let told = try await headManifest(key, upstream, errand) else {
+                return try await read(key, upstream, errand)
+            }
             // A registry that names another digest for this one is not talking about this content.
             guard told.digest.map({ $0 == key.digest }) ?? true else { throw .unusable("another digest") }
             return Proof(mediaType: storedMediaType(of: key.digest, told: told.mediaType), size: told.size)
         case .blob:
-            let size = try await upstream.headBlob(key.digest, in: key.repository.name)
+            let size = try await upstream.headBlob(key.digest, in: key.repository.name, for: errand)
             return Proof(mediaType: MediaType.octetStream, size: size)
         }
     }
@@ -50,11 +55,12 @@ extension PullThrough {
     /// `nil` where the upstream does not answer HEADs.
     private func headManifest(
         _ key: ContentKey,
-        _ upstream: any Upstream
+        _ upstream: any Upstream,
+        _ errand: Errand
     ) async throws(UpstreamError) -> ManifestDescription? {
         guard !refusesHeads(key.repository.upstream) else { return nil }
         do throws(UpstreamError) {
-            return try await upstream.headManifest(.digest(key.digest), in: key.repository.name)
+            return try await upstream.headManifest(.digest(key.digest), in: key.repository.name, for: errand)
         } catch {
             guard error == .headUnsupported, key.repository.upstream != .dockerHub else { throw error }
             noteHeadsAreRefused(by: key.repository.upstream)
@@ -63,8 +69,12 @@ extension PullThrough {
     }
 
     /// The proof by a GET, whose bytes are kept.
-    private func read(_ key: ContentKey, _ upstream: any Upstream) async throws(UpstreamError) -> Proof {
-        let fetched = try await upstream.manifest(.digest(key.digest), in: key.repository.name)
+    private func read(
+        _ key: ContentKey,
+        _ upstream: any Upstream,
+        _ errand: Errand
+    ) async throws(UpstreamError) -> Proof {
+        let fetched = try await upstream.manifest(.digest(key.digest), in: key.repository.name, for: errand)
         guard context.store.digest(of: fetched.bytes, key.digest.algorithm) == key.digest else {
             context.metrics.add(to: .digestMismatches)
             throw .unusable("another digest")

@@ -8,6 +8,8 @@ extension MirrorError {
             case .denied: .denied
             case .pullLimited(let wait): .limited(retryAfter: wait)
             case .abuseLimited(let wait): .limited(retryAfter: wait)
+            case .reserved(let wait): .limited(retryAfter: wait)
+            case .unavailable(.circuitOpen(let wait)): .unavailable(reason: error.label, retryAfter: wait)
             case .cancelled: .shuttingDown
             case .credentialsRefused, .headUnsupported, .unavailable, .unusable, .refusedBySink:
                 .unavailable(reason: error.label, retryAfter: nil)
@@ -37,7 +39,7 @@ extension UpstreamError {
     /// Our own credentials being refused is our fault, and an outage to the clients.
     var isOutage: Bool {
         switch self {
-        case .unavailable, .unusable, .pullLimited, .abuseLimited, .credentialsRefused: true
+        case .unavailable, .unusable, .pullLimited, .abuseLimited, .reserved, .credentialsRefused: true
         case .notFound, .denied, .headUnsupported, .refusedBySink, .cancelled: false
         }
     }

@@ -25,13 +25,16 @@ package final class PullThrough: Sendable {
 
     /// Takes the adapters.
     ///
-    /// `upstreams` and `policies` have the same keys as the directory knows names.
+    /// `upstreams` and `policies` have the same keys as the directory knows names; `contentSources` has those that the
+    /// policies name.
     package init(
         directory: UpstreamDirectory,
         upstreams: [UpstreamName: any Upstream],
         policies: [UpstreamName: UpstreamPolicy],
+        contentSources: [UpstreamName: any Upstream] = [:],
         store: any BlobStore,
         index: any CacheIndex,
+        ledger: any QuotaLedger,
         time: Timekeeper = .system(),
         metrics: Metrics,
         logger: Logger
@@ -39,9 +42,11 @@ package final class PullThrough: Sendable {
         self.directory = directory
         context = FlightContext(
             upstreams: upstreams,
+            contentSources: contentSources,
             policies: policies,
             store: store,
             index: index,
+            ledger: ledger,
             time: time,
             metrics: metrics,
             logger: logger
@@ -77,17 +82,20 @@ package final class PullThrough: Sendable {
         context.policies[repository.upstream] ?? UpstreamPolicy()
     }
 
-    /// The adapter for a repository, after access has been decided.
-    func upstream(
-        for repository: Repository,
-        _ caller: Caller
-    ) throws(MirrorError) -> (any Upstream, UpstreamPolicy) {
+    /// Begins to answer a caller, after access has been decided.
+    func inquire(of repository: Repository, for caller: Caller) throws(MirrorError) -> Inquiry {
         guard let upstream = context.upstreams[repository.upstream] else {
             throw .upstreamUnknown(repository.upstream.text)
         }
         let policy = policy(of: repository)
         guard policy.permits(repository, for: caller) else { throw .forbidden }
-        return (upstream, policy)
+        return Inquiry(
+            caller: caller,
+            repository: repository,
+            upstream: upstream,
+            policy: policy,
+            deadline: time.deadline(in: policy.answerWithin)
+        )
     }
 
     func permits(_ repository: Repository, _ caller: Caller) -> Bool {

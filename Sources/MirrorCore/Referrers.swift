@@ -22,14 +22,15 @@ extension PullThrough {
         in repository: Repository,
         for caller: Caller
     ) async throws(MirrorError) -> ([UInt8], CacheOutcome) {
-        let (upstream, policy) = try upstream(for: repository, caller)
+        let inquiry = try inquire(of: repository, for: caller)
+        let policy = inquiry.policy
         let known = index.list(.referrers(digest), in: repository)
         if let known, isFresh(known, policy) { return (known.bytes, .hit) }
 
         let key = ContentKey(repository: repository, digest: digest, kind: .manifest)
-        let work = referrerLists.work(on: key) { [self] deliver in
+        let work = referrerLists.work(on: key, for: caller) { [self] errand, deliver in
             do throws(MirrorError) {
-                let document = try await askReferrers(of: digest, in: repository, upstream, policy, caller)
+                let document = try await askReferrers(of: digest, inquiry, errand)
                 deliver(.success(document))
                 let record = ListRecord(bytes: document, checkedAt: time.wall())
                 await self.record([.list(.referrers(digest), in: repository, record)])
@@ -53,14 +54,13 @@ extension PullThrough {
 
     private func askReferrers(
         of digest: Digest,
-        in repository: Repository,
-        _ upstream: any Upstream,
-        _ policy: UpstreamPolicy,
-        _ caller: Caller
+        _ inquiry: Inquiry,
+        _ errand: Errand
     ) async throws(MirrorError) -> [UInt8] {
+        let (upstream, repository) = (inquiry.upstream, inquiry.repository)
         if hasReferrersAPI(repository) {
             do throws(UpstreamError) {
-                switch try await upstream.referrers(of: digest, in: repository.name) {
+                switch try await upstream.referrers(of: digest, in: repository.name, for: errand) {
                 case .pages(let pages): if let document = Self.document(of: pages) { return document }
                 case .unsupported: break
                 }
@@ -69,7 +69,7 @@ extension PullThrough {
                 guard error == .notFound else { throw MirrorError(error, missing: .repositoryUnknown) }
             }
         }
-        return try await referrersByTag(of: digest, in: repository, caller)
+        return try await referrersByTag(of: digest, in: repository, inquiry.caller)
     }
 
     /// The index under the tag `sha256-<hex>`, found by HEAD, so that no quota is spent on an absence.

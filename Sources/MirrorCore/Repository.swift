@@ -46,8 +46,10 @@ package enum ContentKind: UInt8, Hashable, Sendable, CaseIterable {
 package struct Caller: Hashable, Sendable {
     /// The client's address, for fair queues and the log.
     package var address: String
+    package var purpose: Purpose
 
-    package init(address: String) {
+    package init(address: String, purpose: Purpose = .pull) {
         self.address = address
+        self.purpose = purpose
     }
 }

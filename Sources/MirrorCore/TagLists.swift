@@ -4,14 +4,15 @@ import OCI
 /// Tag lists: fetched whole, kept for `tag_ttl`, served stale in an outage. DESIGN rule 16a.
 extension PullThrough {
     package func tags(in repository: Repository, for caller: Caller) async throws(MirrorError) -> TagsAnswer {
-        let (upstream, policy) = try upstream(for: repository, caller)
+        let inquiry = try inquire(of: repository, for: caller)
+        let policy = inquiry.policy
         let known = index.list(.tags, in: repository)
         if let known, isFresh(known, policy) { return TagsAnswer(tags: Self.tags(in: known), outcome: .hit) }
         if known == nil { try recall(.tagList, in: repository) }
 
-        let work = tagLists.work(on: repository) { [self] deliver in
+        let work = tagLists.work(on: repository, for: caller) { [self] errand, deliver in
             do throws(UpstreamError) {
-                let tags = Self.inOrder(try await upstream.tags(in: repository.name))
+                let tags = Self.inOrder(try await inquiry.upstream.tags(in: repository.name, for: errand))
                 deliver(.success(tags))
                 let record = ListRecord(bytes: Array(tags.joined(separator: "\n").utf8), checkedAt: time.wall())
                 await self.record([.list(.tags, in: repository, record)])

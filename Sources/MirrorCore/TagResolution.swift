@@ -27,33 +27,31 @@ extension PullThrough {
     /// Finds out what a tag names, from the cache or by a HEAD that all concurrent askers share.
     func resolve(
         _ tag: Tag,
-        in repository: Repository,
-        _ upstream: any Upstream,
-        _ policy: UpstreamPolicy,
-        _ deadline: Deadline,
+        _ inquiry: Inquiry,
         isAfresh: Bool = false
     ) async throws(MirrorError) -> ResolvedTag {
+        let (repository, policy) = (inquiry.repository, inquiry.policy)
         let known = index.tag(tag, in: repository)
         if let known, !isAfresh, isFresh(known, tag, policy) { return ResolvedTag(record: known, outcome: .hit) }
         let fallback = known.flatMap { servable($0, in: repository, policy) }
         if fallback == nil { try recall(.tag(tag), in: repository) }
 
         let key = TagKey(repository: repository, tag: tag)
-        let work = tagChecks.work(on: key) { [self] deliver in
+        let work = tagChecks.work(on: key, for: inquiry.caller) { [self] errand, deliver in
             // A check that ended since this asker looked has recorded its answer: entries leave the table after that.
             if !isAfresh, let now = index.tag(tag, in: repository), isFresh(now, tag, policy) {
                 return deliver(.success(CheckedTag(record: now, isUnchanged: true)))
             }
-            await check(tag, in: repository, upstream, known: known, deliver: deliver)
+            await check(tag, inquiry, known: known, errand, deliver: deliver)
         }
         guard let work else { throw .shuttingDown }
-        let patience = fallback == nil ? deadline : time.deadline(in: min(policy.revalidateWithin, deadline.remaining))
+        let patience = fallback == nil ? inquiry.deadline : inquiry.deadline.orSooner(policy.revalidateWithin)
         switch await work.promise.value(until: patience) {
         case .success(let checked):
             let outcome: CacheOutcome = checked.isUnchanged ? .revalidated : work.outcome
             return ResolvedTag(record: checked.record, outcome: outcome)
         case .failure(let error):
-            return try afterFailure(error, tag, in: repository, known: known, fallback: fallback, policy)
+            return try afterFailure(error, in: repository, fallback: fallback, policy)
         case nil:
             guard let fallback else { throw .tooSlow }
             return stale(fallback, in: repository, reason: "timeout")
@@ -83,9 +81,7 @@ extension PullThrough {
     /// What an asker gets when the check failed.
     private func afterFailure(
         _ error: UpstreamError,
-        _ tag: Tag,
         in repository: Repository,
-        known: TagRecord?,
         fallback: TagRecord?,
         _ policy: UpstreamPolicy
     ) throws(MirrorError) -> ResolvedTag {
@@ -110,13 +106,14 @@ extension PullThrough {
 
     private func check(
         _ tag: Tag,
-        in repository: Repository,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
         known: TagRecord?,
+        _ errand: Errand,
         deliver: @Sendable (Result<CheckedTag, UpstreamError>) -> Void
     ) async {
+        let repository = inquiry.repository
         do throws(UpstreamError) {
-            var (record, changes) = try await ask(tag, in: repository, upstream)
+            var (record, changes) = try await ask(tag, inquiry, errand)
             record.held = held(known, besides: record.digest)
             // What came along with the tag is stored before anybody looks for it.
             if changes.count > 1 { await self.record(changes) }
@@ -154,13 +151,14 @@ extension PullThrough {
     /// Asks by HEAD, or where HEADs tell nothing by one GET that fetches the manifest as well.
     private func ask(
         _ tag: Tag,
-        in repository: Repository,
-        _ upstream: any Upstream
+        _ inquiry: Inquiry,
+        _ errand: Errand
     ) async throws(UpstreamError) -> (TagRecord, [IndexChange]) {
+        let (upstream, repository) = (inquiry.upstream, inquiry.repository)
         let name = repository.upstream
         if !refusesHeads(name) {
             do throws(UpstreamError) {
-                let told = try await upstream.headManifest(.tag(tag), in: repository.name)
+                let told = try await upstream.headManifest(.tag(tag), in: repository.name, for: errand)
                 if let digest = told.digest, let size = told.size {
                     return describe(digest, size: size, told.mediaType, in: repository)
                 }
@@ -171,7 +169,7 @@ extension PullThrough {
             guard name != .dockerHub else { throw .unusable("a HEAD without a digest or a length") }
             noteHeadsAreRefused(by: name)
         }
-        let fetched = try await upstream.manifest(.tag(tag), in: repository.name)
+        let fetched = try await upstream.manifest(.tag(tag), in: repository.name, for: errand)
         let digest = context.store.digest(of: fetched.bytes, .sha256)
         let (record, changes) = describe(
             digest,

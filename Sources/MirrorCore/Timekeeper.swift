@@ -39,6 +39,11 @@ struct Deadline: Sendable {
     let at: Duration
     let time: Timekeeper
 
+    /// This moment, or the one `duration` from now if that comes first.
+    func orSooner(_ duration: Duration) -> Deadline {
+        Deadline(at: min(at, time.monotonic() + duration), time: time)
+    }
+
     /// What is left of it; never negative.
     var remaining: Duration { max(.zero, at - time.monotonic()) }
 }

@@ -2,26 +2,38 @@ package import OCI
 
 /// A registry that we mirror, as the core sees it.
 ///
-/// `UpstreamHTTP` implements it; tests script it. /// Tokens, redirects, retries of single requests and concurrency windows are the adapter's; what an answer means for the
+/// `UpstreamHTTP` implements it; tests script it. Tokens, redirects, retries of single requests and concurrency windows are the adapter's; what an answer means for the
 /// cache is the core's. All methods may be called from any task; cancelling the task ends the request.
 package protocol Upstream: Sendable {
     var name: UpstreamName { get }
+
+    /// Whether its last requests failed, so that waiting for the next one is likely to be in vain.
+    var isFailing: Bool { get }
 
     /// Asks what a reference is, by HEAD: free of Docker Hub's pull quota.
     ///
     /// A part that the registry left out is `nil`.
     func headManifest(
         _ reference: Reference,
-        in repository: RepositoryName
+        in repository: RepositoryName,
+        for errand: Errand
     ) async throws(UpstreamError) -> ManifestDescription
 
     /// Fetches a manifest of at most ``Manifest/maximumSize`` bytes. Costs quota on Docker Hub. The bytes are not verified.
-    func manifest(_ reference: Reference, in repository: RepositoryName) async throws(UpstreamError) -> FetchedManifest
+    func manifest(
+        _ reference: Reference,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> FetchedManifest
 
     /// Asks for a blob's length, by HEAD, or by a GET of one byte where HEADs are refused.
     ///
     /// - Returns: `nil` when the blob is there and its length was not told.
-    func headBlob(_ digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> Int?
+    func headBlob(
+        _ digest: Digest,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> Int?
 
     /// Streams a blob from `offset` on into `sink`, and returns when its last byte has been taken.
     ///
@@ -31,14 +43,19 @@ package protocol Upstream: Sendable {
         _ digest: Digest,
         in repository: RepositoryName,
         from offset: Int,
-        into sink: any BlobSink
+        into sink: any BlobSink,
+        for errand: Errand
     ) async throws(UpstreamError)
 
     /// All tags of a repository, in the registry's order, all pages of them (bounded).
-    func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String]
+    func tags(in repository: RepositoryName, for errand: Errand) async throws(UpstreamError) -> [String]
 
     /// The referrers of a digest, by the referrers API.
-    func referrers(of digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> ReferrersAnswer
+    func referrers(
+        of digest: Digest,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> ReferrersAnswer
 }
 
 /// What a HEAD of a manifest told.
@@ -109,6 +126,8 @@ package enum UpstreamError: Error, Hashable, Sendable {
     case abuseLimited(retryAfter: Duration?)
     /// The registry does not answer HEAD for this (405, 501).
     case headUnsupported
+    /// Background work would have touched what is reserved for pulls; until when, where that is known.
+    case reserved(retryAfter: Duration?)
     /// No usable answer came: see ``Outage``.
     case unavailable(Outage)
     /// The answer breaks a bound or the protocol (too large, content-encoded, too many redirects, a refused address).
@@ -130,12 +149,14 @@ package enum UpstreamError: Error, Hashable, Sendable {
         case status(Int)
         /// The bounded wait for a place in a concurrency window, or for a pause to end, ran out.
         case queue
+        /// Nothing was asked: the upstream failed again and again, and is left alone for a moment.
+        case circuitOpen(retryAfter: Duration)
     }
 
     /// Whether the same request may succeed a moment later.
     package var isTransient: Bool {
         switch self {
-        case .unavailable, .pullLimited, .abuseLimited: true
+        case .unavailable, .pullLimited, .abuseLimited, .reserved: true
         case .notFound, .denied, .credentialsRefused, .headUnsupported, .unusable, .refusedBySink, .cancelled: false
         }
     }
@@ -148,6 +169,7 @@ package enum UpstreamError: Error, Hashable, Sendable {
         case .credentialsRefused: "credentials_refused"
         case .pullLimited: "pull_limit"
         case .abuseLimited: "abuse_limit"
+        case .reserved: "reserved"
         case .headUnsupported: "head_unsupported"
         case .unavailable(.dns): "dns"
         case .unavailable(.refused): "refused"
@@ -156,6 +178,7 @@ package enum UpstreamError: Error, Hashable, Sendable {
         case .unavailable(.truncated): "truncated"
         case .unavailable(.status): "status"
         case .unavailable(.queue): "queue"
+        case .unavailable(.circuitOpen): "circuit_open"
         case .unusable: "unusable"
         case .refusedBySink: "refused_by_sink"
         case .cancelled: "cancelled"

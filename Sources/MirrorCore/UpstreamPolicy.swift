@@ -20,10 +20,27 @@ package struct UpstreamPolicy: Sendable {
     package var answerWithin: Duration = .seconds(25)
     /// How long a check of a tag may take where a copy can be served instead.
     package var revalidateWithin: Duration = .seconds(2)
+    /// Registries that are asked by digest before the upstream is, in this order.
+    package var contentSources: [ContentSource] = []
+    /// What background work leaves of the quota for pulls.
+    package var reserve = 10
     /// Repositories that may be asked for; empty means all.
     package var allow: [Glob] = []
     /// Repositories that may not.
     package var deny: [Glob] = []
+
+    /// A registry that may hold what the upstream has.
+    package struct ContentSource: Sendable {
+        /// Its name among the content sources of the composition.
+        package var name: UpstreamName
+        /// Repositories of the upstream that it may be asked for; empty means all.
+        package var repositories: [Glob]
+
+        package init(name: UpstreamName, repositories: [Glob] = []) {
+            self.name = name
+            self.repositories = repositories
+        }
+    }
 
     package enum OnUpstreamGone: String, Sendable {
         case refuse

@@ -18,6 +18,7 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     private struct Entry {
         let promise: Promise<Value>
+        let errand: Errand
         let task: Task<Void, Never>
     }
 
@@ -30,26 +31,29 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 
     init() {}
 
-    /// Joins the work for `key`, or starts it.
+    /// Joins the work for `key`, or starts it, on behalf of `caller`.
     ///
     /// `body` calls `deliver` when the askers may have their answer, and returns when it is done: until then later
     /// askers are given the same answer. What is delivered is to be in the index before the work ends, so that nobody
     /// falls between the two. Returns `nil` after ``cancelAll()``.
     func work(
         on key: Key,
-        _ body: @escaping @Sendable (_ deliver: @Sendable (Value) -> Void) async -> Void
+        for caller: Caller,
+        _ body: @escaping @Sendable (_ errand: Errand, _ deliver: @Sendable (Value) -> Void) async -> Void
     ) -> Work? {
         state.withLock { state in
             if let entry = state.entries[key] {
+                entry.errand.join(caller)
                 return Work(promise: entry.promise, isJoined: true, isAnswered: entry.promise.current != nil)
             }
             guard state.isOpen else { return nil }
             let promise = Promise<Value>()
+            let errand = Errand(for: caller)
             let task = Task { [self] in
-                await body { promise.fulfil($0) }
+                await body(errand) { promise.fulfil($0) }
                 remove(key)
             }
-            state.entries[key] = Entry(promise: promise, task: task)
+            state.entries[key] = Entry(promise: promise, errand: errand, task: task)
             return Work(promise: promise, isJoined: false, isAnswered: false)
         }
     }

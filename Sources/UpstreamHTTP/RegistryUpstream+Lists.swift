@@ -11,13 +11,13 @@ extension RegistryUpstream {
     /// The most that all pages of a list may come to, in bytes.
     static let listSizeLimit = 16 << 20
 
-    package func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String] {
+    package func tags(in repository: RepositoryName, for errand: Errand) async throws(UpstreamError) -> [String] {
         struct Page: Decodable {
             var tags: [String]?
         }
         var tags: [String] = []
         let call = listCall(.tags, repository, path: "tags/list?n=1000", accept: MediaType.json)
-        try await forEachPage(of: call) { (answer) throws(UpstreamError) in
+        try await forEachPage(of: call, for: errand) { (answer) throws(UpstreamError) in
             guard answer.status == 200 else { throw answer.error() }
             guard let page = try? JSONDecoder().decode(Page.self, from: Data(answer.body)) else {
                 throw .unusable("a tag list that is not JSON")
@@ -30,13 +30,14 @@ extension RegistryUpstream {
 
     package func referrers(
         of digest: Digest,
-        in repository: RepositoryName
+        in repository: RepositoryName,
+        for errand: Errand
     ) async throws(UpstreamError) -> ReferrersAnswer {
         var call = listCall(.referrers, repository, path: "referrers/\(digest)", accept: MediaType.ociIndex)
         // ghcr.io sends these on to a web page.
         call.leavesHost = false
         var pages: [[UInt8]] = []
-        try await forEachPage(of: call) { (answer) throws(UpstreamError) in
+        try await forEachPage(of: call, for: errand) { (answer) throws(UpstreamError) in
             if Self.hasReferrers(answer) {
                 pages.append(answer.body)
                 return true
@@ -81,12 +82,13 @@ extension RegistryUpstream {
     /// Asks for a list, page by page, for as long as there are more and `body` wants them.
     private func forEachPage(
         of call: RegistryClient.Call,
+        for errand: Errand,
         _ body: (Answer) throws(UpstreamError) -> Bool
     ) async throws(UpstreamError) {
         var call = call
         var size = 0
         for _ in 0..<Self.pageLimit {
-            let answer = try await heads.withPlace { () async throws(UpstreamError) in
+            let answer = try await heads.withPlace(for: errand) { () async throws(UpstreamError) in
                 try await client.answer(to: call)
             }
             size += answer.body.count

@@ -26,6 +26,7 @@ package final class RegistryUpstream: Upstream {
         _ options: UpstreamOptions,
         transfers: TransferLoop,
         environment: [String: String] = ProcessInfo.processInfo.environment,
+        ledger: any QuotaLedger,
         metrics: Metrics,
         logger: Logger
     ) throws(UpstreamOptionsError) {
@@ -64,14 +65,17 @@ package final class RegistryUpstream: Upstream {
         blobs = Window(places: options.concurrency.blobs, patience: patience)
     }
 
+    package var isFailing: Bool { false }
+
     package func headManifest(
         _ reference: Reference,
-        in repository: RepositoryName
+        in repository: RepositoryName,
+        for errand: Errand
     ) async throws(UpstreamError) -> ManifestDescription {
         var call = manifestCall(reference, repository)
         call.kind = .head
         call.method = .head
-        let head = try await answer(to: call, in: heads).head
+        let head = try await answer(to: call, in: heads, for: errand).head
         return ManifestDescription(
             digest: head["Docker-Content-Digest"].flatMap { try? Digest($0) },
             mediaType: head.mediaType,
@@ -81,23 +85,28 @@ package final class RegistryUpstream: Upstream {
 
     package func manifest(
         _ reference: Reference,
-        in repository: RepositoryName
+        in repository: RepositoryName,
+        for errand: Errand
     ) async throws(UpstreamError) -> FetchedManifest {
-        let answer = try await answer(to: manifestCall(reference, repository), in: manifests)
+        let answer = try await answer(to: manifestCall(reference, repository), in: manifests, for: errand)
         return FetchedManifest(bytes: answer.body, mediaType: answer.head.mediaType)
     }
 
-    package func headBlob(_ digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> Int? {
+    package func headBlob(
+        _ digest: Digest,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> Int? {
         var call = blobCall(digest, repository, use: .drop)
         call.kind = .head
-        guard !refusesBlobHeads.withLock({ $0 }) else { return try await lengthByRange(call) }
+        guard !refusesBlobHeads.withLock({ $0 }) else { return try await lengthByRange(call, errand) }
         call.method = .head
         do throws(UpstreamError) {
-            return try await answer(to: call, in: heads).head.contentLength
+            return try await answer(to: call, in: heads, for: errand).head.contentLength
         } catch .denied, .headUnsupported, .unavailable(.status(401)), .unavailable(.status(403)) {
             // Places that a redirect leads to refuse a HEAD too: their signatures are for one method.
             call.method = .get
-            let length = try await lengthByRange(call)
+            let length = try await lengthByRange(call, errand)
             // Denied and then not: it was the method.
             refusesBlobHeads.withLock { $0 = true }
             return length
@@ -108,11 +117,12 @@ package final class RegistryUpstream: Upstream {
         _ digest: Digest,
         in repository: RepositoryName,
         from offset: Int,
-        into sink: any BlobSink
+        into sink: any BlobSink,
+        for errand: Errand
     ) async throws(UpstreamError) {
         var call = blobCall(digest, repository, use: .relay(sink, offset: offset))
         if offset > 0 { call.fields.append(HeaderField("Range", "bytes=\(offset)-")) }
-        _ = try await answer(to: call, in: blobs)
+        _ = try await answer(to: call, in: blobs, for: errand)
     }
 }
 
@@ -120,8 +130,14 @@ package final class RegistryUpstream: Upstream {
 
 extension RegistryUpstream {
     /// Carries a call within a window to a success.
-    func answer(to call: RegistryClient.Call, in window: Window) async throws(UpstreamError) -> Answer {
-        let answer = try await window.withPlace { () async throws(UpstreamError) in try await client.answer(to: call) }
+    func answer(
+        to call: RegistryClient.Call,
+        in window: Window,
+        for errand: Errand
+    ) async throws(UpstreamError) -> Answer {
+        let answer = try await window.withPlace(for: errand) { () async throws(UpstreamError) in
+            try await client.answer(to: call)
+        }
         guard answer.status == 200 || answer.status == 206 else { throw answer.error(isHead: call.method == .head) }
         return answer
     }
@@ -151,10 +167,10 @@ extension RegistryUpstream {
     }
 
     /// The length that the answer to a GET of one byte tells.
-    private func lengthByRange(_ call: RegistryClient.Call) async throws(UpstreamError) -> Int? {
+    private func lengthByRange(_ call: RegistryClient.Call, _ errand: Errand) async throws(UpstreamError) -> Int? {
         var call = call
         call.fields.append(HeaderField("Range", "bytes=0-0"))
-        let head = try await answer(to: call, in: heads).head
+        let head = try await answer(to: call, in: heads, for: errand).head
         guard head.status == 206 else { return head.contentLength }
         return head["Content-Range"].flatMap(ContentRange.init)?.total
     }

@@ -36,7 +36,10 @@ final class Window: Sendable {
     /// Runs `body` when a place is free.
     ///
     /// Throws `.unavailable(.queue)` when none became free in time or too many wait already, and `.cancelled` when the task was.
-    func withPlace<Value>(_ body: () async throws(UpstreamError) -> Value) async throws(UpstreamError) -> Value {
+    func withPlace<Value>(
+        for errand: Errand,
+        _ body: () async throws(UpstreamError) -> Value
+    ) async throws(UpstreamError) -> Value {
         try await enter()
         defer { leave() }
         return try await body()

@@ -33,6 +33,14 @@ struct Composition {
             options: .init(mapSize: settings.cache.indexMapSize.bytes),
             logger: logger
         )
+        let ledger = LocalLedger(
+            index: index,
+            reserves: Dictionary(
+                uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), $0.reserve) }
+            ),
+            metrics: metrics,
+            logger: logger
+        )
         var loops: [TransferLoop] = []
         var upstreams: [UpstreamName: any Upstream] = [:]
         for upstream in settings.upstreams {
@@ -42,6 +50,7 @@ struct Composition {
             upstreams[name] = try RegistryUpstream(
                 UpstreamOptions(upstream, instanceID: instanceID),
                 transfers: transfers,
+                ledger: ledger,
                 metrics: metrics,
                 logger: logger
             )
@@ -60,6 +69,7 @@ struct Composition {
             ),
             store: store,
             index: index,
+            ledger: ledger,
             metrics: metrics,
             logger: logger
         )

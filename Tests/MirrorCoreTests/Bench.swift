@@ -29,6 +29,13 @@ struct Bench {
             policies: [.dockerHub: policy, other.name: policy],
             store: store,
             index: index,
+            ledger: LocalLedger(
+                index: index,
+                reserves: [:],
+                time: clock.timekeeper,
+                metrics: metrics,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            ),
             time: clock.timekeeper,
             metrics: metrics,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -16,6 +16,8 @@ final class FakeUpstream: Upstream {
         var failures: [Kind: [UpstreamError?]] = [:]
         /// Fails every request of a kind.
         var outage: [Kind: UpstreamError] = [:]
+        /// Claims that its last requests failed.
+        var isFailing = false
         var omitsLength = false
         /// Sends blobs in pieces of this size.
         var piece = 64 << 10
@@ -49,6 +51,7 @@ final class FakeUpstream: Upstream {
     }
 
     let name: UpstreamName
+    var isFailing: Bool { content.withLock { $0.isFailing } }
     private let content = Locked(Content())
     private let log = Locked<[Request]>([])
 
@@ -122,7 +125,8 @@ final class FakeUpstream: Upstream {
 
     func headManifest(
         _ reference: Reference,
-        in repository: RepositoryName
+        in repository: RepositoryName,
+        for errand: Errand
     ) async throws(UpstreamError) -> ManifestDescription {
         try enter(.headManifest, repository, "\(reference)")
         let gate = content.withLock { $0.headGate }
@@ -131,13 +135,20 @@ final class FakeUpstream: Upstream {
         return ManifestDescription(digest: digest, mediaType: manifest.mediaType, size: manifest.bytes.count)
     }
 
-    func manifest(_ reference: Reference, in repository: RepositoryName) async throws(UpstreamError) -> FetchedManifest
-    {
+    func manifest(
+        _ reference: Reference,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> FetchedManifest {
         try enter(.manifest, repository, "\(reference)")
         return try find(reference, repository).1
     }
 
-    func headBlob(_ digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> Int? {
+    func headBlob(
+        _ digest: Digest,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> Int? {
         try enter(.headBlob, repository, "\(digest)")
         let size = content.withLock { $0.blobs[digest]?.count }
         guard let size, has(digest, repository) else { throw .notFound }
@@ -148,7 +159,8 @@ final class FakeUpstream: Upstream {
         _ digest: Digest,
         in repository: RepositoryName,
         from offset: Int,
-        into sink: any BlobSink
+        into sink: any BlobSink,
+        for errand: Errand
     ) async throws(UpstreamError) {
         try enter(.blob, repository, "\(digest)", offset: offset)
         let (bytes, plan, cut) = content.withLock { content in
@@ -179,12 +191,16 @@ final class FakeUpstream: Upstream {
         if let error = plan.endsWith { throw error }
     }
 
-    func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String] {
+    func tags(in repository: RepositoryName, for errand: Errand) async throws(UpstreamError) -> [String] {
         try enter(.tags, repository, "")
         return content.withLock { Array($0.tags.keys) }
     }
 
-    func referrers(of digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> ReferrersAnswer {
+    func referrers(
+        of digest: Digest,
+        in repository: RepositoryName,
+        for errand: Errand
+    ) async throws(UpstreamError) -> ReferrersAnswer {
         try enter(.referrers, repository, "\(digest)")
         return content.withLock { $0.referrers }
     }

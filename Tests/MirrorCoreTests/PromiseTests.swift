@@ -53,17 +53,17 @@ struct PromiseTests {
     func sharedUntilTheEnd() async {
         let table = WorkTable<String, Int>()
         let gate = Gate()
-        let first = table.work(on: "a") { deliver in
+        let first = table.work(on: "a", for: Caller(address: "192.0.2.1")) { _, deliver in
             deliver(1)
             await gate.wait()
         }
         #expect(await first?.promise.value(until: deadline(in: .seconds(10))) == 1)
         await gate.reached()
-        let second = table.work(on: "a") { deliver in deliver(2) }
+        let second = table.work(on: "a", for: Caller(address: "192.0.2.1")) { _, deliver in deliver(2) }
         #expect(second?.outcome == .hit)
         #expect(await second?.promise.value(until: deadline(in: .seconds(10))) == 1)
         gate.open()
         await table.cancelAll()
-        #expect(table.work(on: "a") { deliver in deliver(3) } == nil)
+        #expect(table.work(on: "a", for: Caller(address: "192.0.2.1")) { _, deliver in deliver(3) } == nil)
     }
 }

@@ -24,6 +24,7 @@ struct Subject {
     let upstream: RegistryUpstream
     let metrics = Metrics()
     let log = LogRecorder()
+    let ledger = RecordingLedger()
     private let loop = TransferLoop(name: "curl-test")
 
     init(
@@ -40,10 +41,12 @@ struct Subject {
         )
         configure(&options)
         let log = log
+        let ledger = ledger
         upstream = try RegistryUpstream(
             options,
             transfers: loop,
             environment: environment,
+            ledger: ledger,
             metrics: metrics,
             logger: Logger(label: "test") { _ in log.handler }
         )
@@ -54,6 +57,80 @@ struct Subject {
         try await upstream.blob(digest, in: repository, from: offset, into: sink)
         return sink
     }
+}
+
+let errand = Errand(for: Caller(address: "192.0.2.1"))
+
+/// What most tests ask: somebody pulls.
+extension RegistryUpstream {
+    func headManifest(
+        _ reference: Reference,
+        in repository: RepositoryName
+    ) async throws(UpstreamError) -> ManifestDescription {
+        try await headManifest(reference, in: repository, for: errand)
+    }
+
+    func manifest(_ reference: Reference, in repository: RepositoryName) async throws(UpstreamError) -> FetchedManifest
+    {
+        try await manifest(reference, in: repository, for: errand)
+    }
+
+    func headBlob(_ digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> Int? {
+        try await headBlob(digest, in: repository, for: errand)
+    }
+
+    func blob(
+        _ digest: Digest,
+        in repository: RepositoryName,
+        from offset: Int,
+        into sink: any BlobSink
+    ) async throws(UpstreamError) {
+        try await blob(digest, in: repository, from: offset, into: sink, for: errand)
+    }
+
+    func tags(in repository: RepositoryName) async throws(UpstreamError) -> [String] {
+        try await tags(in: repository, for: errand)
+    }
+
+    func referrers(of digest: Digest, in repository: RepositoryName) async throws(UpstreamError) -> ReferrersAnswer {
+        try await referrers(of: digest, in: repository, for: errand)
+    }
+}
+
+/// A ledger that grants everything but what a test refuses, and remembers what it was told.
+final class RecordingLedger: QuotaLedger {
+    struct State: Sendable {
+        var claims: [QuotaClaim] = []
+        var settled: [(claim: QuotaClaim, isSpent: Bool)] = []
+        var observations: [(observation: QuotaObservation, account: QuotaAccount)] = []
+        var refusal: UpstreamError?
+    }
+
+    let state = Locked(State())
+
+    func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
+        let (claim, refusal) = state.withLock { state in
+            let claim = QuotaClaim(id: UInt64(state.claims.count), account: account, purpose: purpose)
+            state.claims.append(claim)
+            return (claim, state.refusal)
+        }
+        if let refusal { throw refusal }
+        return claim
+    }
+
+    func settle(_ claim: QuotaClaim, isSpent: Bool) {
+        state.withLock { $0.settled.append((claim, isSpent)) }
+    }
+
+    func mark() -> QuotaMark { QuotaMark(count: state.withLock { UInt64($0.observations.count) }) }
+
+    func observe(_ observation: QuotaObservation, on account: QuotaAccount, since mark: QuotaMark) {
+        state.withLock { $0.observations.append((observation, account)) }
+    }
+
+    func pressure(on upstream: UpstreamName) -> QuotaPressure { .none }
+
+    func status() -> [QuotaStatus] { [] }
 }
 
 /// Collects a blob.

@@ -23,7 +23,7 @@ struct WindowTests {
 
     /// Takes a place and keeps it until the gate opens.
     private func occupy(_ window: Window, _ gate: Gate) -> Task<Void, any Error> {
-        Task { try await window.withPlace { () async throws(UpstreamError) in await gate.pass() } }
+        Task { try await window.withPlace(for: errand) { () async throws(UpstreamError) in await gate.pass() } }
     }
 
     @Test("never lets in more than there are places")
@@ -33,7 +33,7 @@ struct WindowTests {
         try await withThrowingTaskGroup { group in
             for _ in 0..<50 {
                 group.addTask {
-                    try await window.withPlace { () async throws(UpstreamError) in
+                    try await window.withPlace(for: errand) { () async throws(UpstreamError) in
                         counts.withLock { counts in
                             counts.now += 1
                             counts.most = max(counts.most, counts.now)
@@ -60,7 +60,8 @@ struct WindowTests {
         for number in 0..<5 {
             tasks.append(
                 Task {
-                    try await window.withPlace { () async throws(UpstreamError) in served.withLock { $0.append(number) }
+                    try await window.withPlace(for: errand) { () async throws(UpstreamError) in
+                        served.withLock { $0.append(number) }
                     }
                 }
             )
@@ -78,7 +79,7 @@ struct WindowTests {
         let holder = occupy(window, gate)
         while window.free > 0 { await Task.yield() }
         await #expect(throws: UpstreamError.unavailable(.queue)) {
-            _ = try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
+            _ = try await window.withPlace(for: errand) { () async throws(UpstreamError) in Issue.record("got in") }
         }
         gate.open()
         try await holder.value
@@ -94,7 +95,7 @@ struct WindowTests {
         let waiters = (0..<Window.queueLimit).map { _ in occupy(window, gate) }
         try await untilWaiting(Window.queueLimit, window)
         await #expect(throws: UpstreamError.unavailable(.queue)) {
-            _ = try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
+            _ = try await window.withPlace(for: errand) { () async throws(UpstreamError) in Issue.record("got in") }
         }
         gate.open()
         for task in waiters + [holder] { try await task.value }
@@ -109,7 +110,7 @@ struct WindowTests {
         while window.free > 0 { await Task.yield() }
         let waiter = Task {
             if before { withUnsafeCurrentTask { $0?.cancel() } }
-            _ = try await window.withPlace { () async throws(UpstreamError) in Issue.record("got in") }
+            _ = try await window.withPlace(for: errand) { () async throws(UpstreamError) in Issue.record("got in") }
         }
         if !before {
             try await untilWaiting(1, window)
@@ -126,7 +127,7 @@ struct WindowTests {
     func failure() async throws {
         let window = Window(places: 1, patience: .seconds(30))
         await #expect(throws: UpstreamError.notFound) {
-            try await window.withPlace { () async throws(UpstreamError) in throw UpstreamError.notFound }
+            try await window.withPlace(for: errand) { () async throws(UpstreamError) in throw UpstreamError.notFound }
         }
         #expect(window.free == 1)
     }

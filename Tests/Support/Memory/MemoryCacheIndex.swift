@@ -27,6 +27,7 @@ package final class MemoryCacheIndex: CacheIndex {
         var members: [MemberKey: Membership] = [:]
         var manifests: [Digest: [UInt8]] = [:]
         var blobs: [Digest: Int] = [:]
+        var quota: [QuotaAccount: QuotaRecord] = [:]
         var claims: [Digest: [Digest: Int]] = [:]
         var lists: [ListEntryKey: ListRecord] = [:]
         var history: [IndexChange] = []
@@ -87,6 +88,8 @@ package final class MemoryCacheIndex: CacheIndex {
         }
     }
 
+    package func quotaRecords() -> [QuotaAccount: QuotaRecord] { state.withLock { $0.quota } }
+
     package func post(_ changes: [IndexChange]) {
         state.withLock { state in
             for change in changes { Self.apply(change, to: &state) }
@@ -112,6 +115,8 @@ package final class MemoryCacheIndex: CacheIndex {
             state.blobs[digest] = size
         case .list(let key, let repository, let record):
             state.lists[ListEntryKey(repository: repository, key: key)] = record
+        case .quota(let account, let record):
+            state.quota[account] = record
         case .lost(let digest, .manifest):
             state.manifests[digest] = nil
         case .lost(let digest, .blob):
