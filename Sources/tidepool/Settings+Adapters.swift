@@ -22,6 +22,10 @@ extension UpstreamPolicy {
         retries = settings.retries
         answerWithin = settings.timeouts.answerWithin
         revalidateWithin = settings.timeouts.revalidateWithin
+        reserve = settings.reserve
+        contentSources = settings.contentSources.map { source in
+            ContentSource(name: UpstreamName(source.name), repositories: source.repositories.map(Glob.init))
+        }
         allow = settings.allow.map(Glob.init)
         deny = settings.deny.map(Glob.init)
     }
