@@ -96,13 +96,13 @@ enum DegradationMatrix {
         }
 
         /// A failure in which no question gets an answer.
-        static func outage(_ failure: Failure, attempts: Int = 1) -> Row {
+        static func outage(_ failure: Failure) -> Row {
             Row(
                 failure,
-                staleTag: (.stale, attempts),
-                absentTag: (.unavailable, attempts),
-                absentDigest: (.unavailable, attempts),
-                absentBlob: (.unavailable, attempts * 2)
+                staleTag: (.stale, 1),
+                absentTag: (.unavailable, 1),
+                absentDigest: (.unavailable, 1),
+                absentBlob: (.unavailable, 2)
             )
         }
 
@@ -122,9 +122,8 @@ enum DegradationMatrix {
         .outage(.refused),
         .outage(.timeout),
         .outage(.tls),
-        // The challenge, and the token server.
-        .outage(.tokenServer, attempts: 3),
-        .outage(.credentials, attempts: 3),
+        .outage(.tokenServer),
+        .outage(.credentials),
         .denial(.unauthorized),
         .denial(.forbidden),
         Row(

@@ -35,7 +35,7 @@ extension EndToEnd {
                 hub.publish(.single(seed: 399, layers: [100]), as: "\(who.namespace)/last", tags: ["1"])
                 #expect(try await mirror.client.head(path(who, "last", "manifests/1")).status == 200)
             }
-            let report = try await QuotaReport.read(from: mirror.process)
+            let report = try await PrintedQuota.read(from: mirror.process)
             for who in Who.allCases {
                 let account = try report.account(who.rawValue)
                 let quota = try #require(hub.quota(of: who.user))
@@ -61,7 +61,7 @@ extension EndToEnd {
                     stage.hub.publish(.single(seed: 310 + seed, layers: [100]), as: "library/paid", tags: ["\(seed)"])
                     #expect(try await stage.client.get("/v2/library/paid/manifests/\(seed)").status == 200)
                 }
-                let account = try await QuotaReport.read(from: stage.mirror).account("docker.io")
+                let account = try await PrintedQuota.read(from: stage.mirror).account("docker.io")
                 #expect(account.account == "alice" && account.limit == nil && account.remaining == nil)
                 #expect(account.spent["pull"] == 3)
             }
@@ -77,17 +77,17 @@ extension EndToEnd {
                     stage.hub.publish(.single(seed: 320 + seed, layers: [100]), as: "library/app", tags: ["\(seed)"])
                 }
                 for tag in 0..<3 { _ = try await stage.client.get("/v2/library/app/manifests/\(tag)") }
-                try expectEqual(try await QuotaReport.read(from: stage.mirror).account("docker.io"), stage.hub.quota)
+                try expectEqual(try await PrintedQuota.read(from: stage.mirror).account("docker.io"), stage.hub.quota)
 
                 stage.hub.advanceClock(by: .seconds(7200))
                 _ = try await stage.client.get("/v2/library/app/manifests/3")
                 #expect(stage.hub.quota?.reads == 1 && stage.hub.quota?.remaining == 49)
-                try expectEqual(try await QuotaReport.read(from: stage.mirror).account("docker.io"), stage.hub.quota)
+                try expectEqual(try await PrintedQuota.read(from: stage.mirror).account("docker.io"), stage.hub.quota)
 
                 stage.hub.configure { $0.quota?.limit = 40 }
                 stage.hub.publish(.single(seed: 329, layers: [100]), as: "library/app", tags: ["9"])
                 _ = try await stage.client.head("/v2/library/app/manifests/9")
-                try expectEqual(try await QuotaReport.read(from: stage.mirror).account("docker.io"), stage.hub.quota)
+                try expectEqual(try await PrintedQuota.read(from: stage.mirror).account("docker.io"), stage.hub.quota)
             }
         }
 

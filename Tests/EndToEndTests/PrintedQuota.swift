@@ -3,7 +3,7 @@ import MirrorTesting
 import Testing
 
 /// What `tidepool quota --json` prints.
-struct QuotaReport: Decodable {
+struct PrintedQuota: Decodable {
     struct Account: Decodable {
         let upstream: String
         let account: String
@@ -22,11 +22,11 @@ struct QuotaReport: Decodable {
     let upstreams: [Account]
 
     /// Asks the mirror that runs with the directory's settings.
-    static func read(from mirror: TidepoolProcess) async throws -> QuotaReport {
+    static func read(from mirror: TidepoolProcess) async throws -> PrintedQuota {
         let settings = mirror.directory.path("tidepool.yaml")
         let result = try await TidepoolProcess.run(["quota", "--json", "--config", settings])
         try #require(result.succeeded, "\(result)")
-        return try JSONDecoder().decode(QuotaReport.self, from: Data(result.output.utf8))
+        return try JSONDecoder().decode(PrintedQuota.self, from: Data(result.output.utf8))
     }
 
     func account(_ upstream: String) throws -> Account {
@@ -35,7 +35,7 @@ struct QuotaReport: Decodable {
 }
 
 /// Compares an account of the ledger with the Hub's own.
-func expectEqual(_ account: QuotaReport.Account, _ quota: HubQuota?) throws {
+func expectEqual(_ account: PrintedQuota.Account, _ quota: HubQuota?) throws {
     let quota = try #require(quota)
     #expect(account.limit == quota.limit)
     #expect(account.remaining == quota.remaining)
