@@ -86,10 +86,9 @@ extension QuotaAccountState {
     private mutating func dateWindow(by answer: QuotaObservation, at now: WallTime) {
         if let window = record.window, let resetsIn = answer.resetsIn, !answer.isRefusal {
             record.windowBeganAt = now + (min(resetsIn, window) - window)
-        } else if record.remaining == record.limit, record.spentInWindow.values.allSatisfy({ $0 == 0 }) {
-            record.windowBeganAt = nil
-        } else if record.windowBeganAt == nil {
-            record.windowBeganAt = now
+        } else {
+            record.windowBeganAt = record.windowBeganAt ?? now
+            noteUntouched()
         }
     }
 

@@ -121,13 +121,15 @@ struct QuotaAccountState {
     /// Ends a claim; returns whether it was under way.
     mutating func settle(_ id: UInt64, isSpent: Bool) -> Bool {
         guard let pending = underWay.removeValue(forKey: id) else { return false }
+        countUnreflected()
         if !isSpent {
             record.spentInWindow[pending.purpose, default: 1] -= 1
             record.spentEver[pending.purpose, default: 1] -= 1
+            noteUntouched()
         } else if reflected.map({ $0 < pending.grantedAt }) ?? true {
             settled = (settled.count + 1, max(settled.newest, pending.grantedAt))
+            countUnreflected()
         }
-        countUnreflected()
         return true
     }
 
@@ -136,6 +138,11 @@ struct QuotaAccountState {
         reflected = reflected.map { max($0, mark) } ?? mark
         if settled.newest <= mark { settled.count = 0 }
         countUnreflected()
+    }
+
+    /// A window begins with the first read in it.
+    mutating func noteUntouched() {
+        if record.remaining == record.limit, record.unreflected == 0 { record.windowBeganAt = nil }
     }
 
     private mutating func countUnreflected() {
