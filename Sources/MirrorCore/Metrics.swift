@@ -19,6 +19,9 @@ package final class Metrics: Sendable {
         case cacheObjects = "tidepool_cache_objects"
         case staleServed = "tidepool_stale_served_total"
         case upstreamUp = "tidepool_upstream_up"
+        case quotaLimit = "tidepool_quota_limit"
+        case quotaRemaining = "tidepool_quota_remaining"
+        case quotaSpent = "tidepool_quota_spent_total"
 
         fileprivate var help: String {
             switch self {
@@ -34,12 +37,15 @@ package final class Metrics: Sendable {
             case .cacheObjects: "Stored objects."
             case .staleServed: "Tags served without confirmation because the upstream could not be asked."
             case .upstreamUp: "Whether the last request to the upstream was answered (1) or not (0)."
+            case .quotaLimit: "Manifest reads that the upstream grants in a window."
+            case .quotaRemaining: "Manifest reads that are left in the present window."
+            case .quotaSpent: "Manifest reads charged to the quota since the first start, restarts included."
             }
         }
 
         fileprivate var isGauge: Bool {
             switch self {
-            case .flights, .cacheBytes, .cacheObjects, .upstreamUp: true
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining: true
             default: false
             }
         }
@@ -53,6 +59,8 @@ package final class Metrics: Sendable {
             case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
             case .cacheObjects: ["kind"]
             case .staleServed: ["upstream", "reason"]
+            case .quotaLimit, .quotaRemaining: ["upstream", "account"]
+            case .quotaSpent: ["upstream", "purpose"]
             }
         }
     }
@@ -76,6 +84,11 @@ package final class Metrics: Sendable {
     /// Sets a gauge.
     package func set(_ family: Family, to value: Int, _ labels: String...) {
         series.withLock { $0[Series(family: family, values: labels)] = value }
+    }
+
+    /// Takes a gauge away, since what it measured is no more.
+    package func remove(_ family: Family, _ labels: String...) {
+        series.withLock { $0[Series(family: family, values: labels)] = nil }
     }
 
     /// The value of one series, for tests.
