@@ -19,6 +19,7 @@ package final class Metrics: Sendable {
         case cacheObjects = "tidepool_cache_objects"
         case staleServed = "tidepool_stale_served_total"
         case upstreamUp = "tidepool_upstream_up"
+        case credentialsRefused = "tidepool_upstream_credentials_refused"
 
         fileprivate var help: String {
             switch self {
@@ -32,14 +33,15 @@ package final class Metrics: Sendable {
             case .digestMismatches: "Answers whose bytes did not have the digest that was asked for."
             case .cacheBytes: "Bytes of stored blobs."
             case .cacheObjects: "Stored objects."
-            case .staleServed: "Tags served without confirmation because the upstream could not be asked."
+            case .staleServed: "Tags and lists served without confirmation because the upstream could not be asked."
             case .upstreamUp: "Whether the last request to the upstream was answered (1) or not (0)."
+            case .credentialsRefused: "Whether the upstream refuses the configured credentials (1) or not (0)."
             }
         }
 
         fileprivate var isGauge: Bool {
             switch self {
-            case .flights, .cacheBytes, .cacheObjects, .upstreamUp: true
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .credentialsRefused: true
             default: false
             }
         }
@@ -49,7 +51,7 @@ package final class Metrics: Sendable {
             case .requests: ["upstream", "kind", "method", "status", "cache"]
             case .sentBytes: ["cache"]
             case .upstreamRequests: ["upstream", "kind", "status"]
-            case .upstreamReceivedBytes, .upstreamUp: ["upstream"]
+            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
             case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
             case .cacheObjects: ["kind"]
             case .staleServed: ["upstream", "reason"]
