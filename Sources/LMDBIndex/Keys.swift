@@ -23,6 +23,11 @@ enum Key {
         return key
     }
 
+    /// The same for a digest as it stands in another key.
+    static func member(encoded digest: [UInt8], _ kind: ContentKind, _ repository: UInt32) -> [UInt8] {
+        numbered(repository) + [kind.rawValue] + digest
+    }
+
     static func content(_ digest: Digest) -> [UInt8] {
         var key: [UInt8] = []
         key.reserveCapacity(1 + digest.algorithm.byteCount)

@@ -116,6 +116,35 @@ package final class LMDBCacheIndex: CacheIndex {
         return claim?.size
     }
 
+    package func claimedSize(of digest: Digest, in repository: Repository) -> Int? {
+        let child = Key.content(digest)
+        return read { transaction throws(LMDBError) in
+            guard let number = try storage.number(of: repository, transaction) else { return .absent }
+            for claim in try claims(on: child, transaction) {
+                let key = Key.member(encoded: claim.parent, .manifest, number)
+                let isMember = try transaction.withValue(for: key.span, in: storage.tables.members) { _ in true }
+                if isMember ?? false { return .found(claim.size) }
+            }
+            return .absent
+        }
+    }
+
+    /// The manifests that name a child, by their digests as keys have them, and the sizes that they give; the first 64.
+    private func claims(
+        on child: [UInt8],
+        _ transaction: borrowing ReadTransaction
+    ) throws(LMDBError) -> [(parent: [UInt8], size: Int)] {
+        var claims: [(parent: [UInt8], size: Int)] = []
+        try transaction.walk(prefix: child.span, in: storage.tables.references, limit: 64) { key, record in
+            if let reference = ReferenceRecord(record: record) {
+                let parent = key.extracting(droppingFirst: child.count)
+                claims.append((parent.indices.map { parent[$0] }, reference.size))
+            }
+            return true
+        }
+        return claims
+    }
+
     package func post(_ changes: [IndexChange]) {
         writer.post(changes)
     }

@@ -22,6 +22,7 @@ package final class Metrics: Sendable {
         case quotaLimit = "tidepool_quota_limit"
         case quotaRemaining = "tidepool_quota_remaining"
         case quotaSpent = "tidepool_quota_spent_total"
+        case credentialsRefused = "tidepool_upstream_credentials_refused"
 
         fileprivate var help: String {
             switch self {
@@ -35,17 +36,18 @@ package final class Metrics: Sendable {
             case .digestMismatches: "Answers whose bytes did not have the digest that was asked for."
             case .cacheBytes: "Bytes of stored blobs."
             case .cacheObjects: "Stored objects."
-            case .staleServed: "Tags served without confirmation because the upstream could not be asked."
+            case .staleServed: "Tags and lists served without confirmation because the upstream could not be asked."
             case .upstreamUp: "Whether the last request to the upstream was answered (1) or not (0)."
             case .quotaLimit: "Manifest reads that the upstream grants in a window."
             case .quotaRemaining: "Manifest reads that are left in the present window."
             case .quotaSpent: "Manifest reads charged to the quota since the first start, restarts included."
+            case .credentialsRefused: "Whether the upstream refuses the configured credentials (1) or not (0)."
             }
         }
 
         fileprivate var isGauge: Bool {
             switch self {
-            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining: true
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining, .credentialsRefused: true
             default: false
             }
         }
@@ -55,7 +57,7 @@ package final class Metrics: Sendable {
             case .requests: ["upstream", "kind", "method", "status", "cache"]
             case .sentBytes: ["cache"]
             case .upstreamRequests: ["upstream", "kind", "status"]
-            case .upstreamReceivedBytes, .upstreamUp: ["upstream"]
+            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
             case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
             case .cacheObjects: ["kind"]
             case .staleServed: ["upstream", "reason"]
