@@ -73,6 +73,12 @@ package final class Metrics: Sendable {
     }
 
     private let series = Locked<[Series: Int]>([:])
+    /// From a request's head to the end of its response.
+    package let requestSeconds = Histogram(
+        name: "tidepool_request_seconds",
+        help: "Seconds from a request's head to the end of its response.",
+        labels: ("kind", "cache")
+    )
 
     package init() {}
 
@@ -98,7 +104,7 @@ package final class Metrics: Sendable {
         series.withLock { $0[Series(family: family, values: labels)] ?? 0 }
     }
 
-    /// Everything, in the text format, families in declaration order and series sorted.
+    /// Everything, in the text format, families in declaration order (histograms last) and series sorted.
     package func text() -> String {
         let snapshot = series.withLock { $0 }
         var text = ""
@@ -109,7 +115,7 @@ package final class Metrics: Sendable {
                 .map { series, value in "\(family.rawValue)\(Self.labels(of: series)) \(value)\n" }
             text += lines.sorted().joined()
         }
-        return text
+        return text + requestSeconds.text()
     }
 
     private static func labels(of series: Series) -> String {
