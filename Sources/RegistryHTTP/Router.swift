@@ -7,7 +7,7 @@ import OCI
 enum Router {
     static func answer(_ exchange: Exchange) {
         if AdminResponder.answer(exchange) { return }
-        exchange.isRegistryAPI = true
+        exchange.enterRegistryAPI()
         guard !isLoop(exchange) else {
             ErrorResponder.respond(
                 status: .loopDetected,

@@ -89,9 +89,13 @@ struct Composition {
     }
 
     /// Drains, then ends what is under way, the youngest part first.
-    func stop(draining limit: Duration) async {
+    ///
+    /// - Parameters:
+    ///   - limit: How long answers on their way may take.
+    ///   - grace: For how long nothing must have been under way; requests are answered meanwhile.
+    func stop(draining limit: Duration, grace: Duration = .zero) async {
         // The core before the event loops: whoever still waits for an answer gets one.
-        await server.drain(within: limit) { await core.shutDown() }
+        await server.drain(within: limit, grace: grace) { await core.shutDown() }
         await withCheckedContinuation { continuation in
             // Ending threads waits for them; the thread that does ends itself.
             _ = DedicatedThread(name: "shutdown") {
@@ -102,6 +106,11 @@ struct Composition {
                 continuation.resume()
             }
         }
+    }
+
+    /// Has a ``stop(draining:grace:)`` that is under way end at once.
+    func cutShort() {
+        server.cutShort()
     }
 
     /// Tells this process from every other mirror, for loop detection.
