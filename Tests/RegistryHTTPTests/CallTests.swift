@@ -290,7 +290,7 @@ struct CallTests {
         ]
     )
     func absoluteForm(target: String, status: Int) async throws {
-        try await withServer { live in
+        try await withServer { live async throws in
             #expect(try await live.request(target).status == status)
         }
     }
