@@ -8,6 +8,7 @@ struct ForgetfulIndex: CacheIndex {
     func withManifest<Result>(_ digest: Digest, _ body: (Int, Span<UInt8>?) -> Result) -> Result? { nil }
     func blobSize(_ digest: Digest) -> Int? { nil }
     func claimedSize(of digest: Digest) -> Int? { nil }
+    func claimedSize(of digest: Digest, in repository: Repository) -> Int? { nil }
     func list(_ key: ListKey, in repository: Repository) -> ListRecord? { nil }
     func quotaRecords() -> [QuotaAccount: QuotaRecord] { [:] }
     func totals() -> StoredTotals { StoredTotals(manifests: 0, blobs: 0, blobBytes: 0) }

@@ -39,6 +39,7 @@ extension EndToEnd {
                 let images = (0..<10).map { hub.publish(.single(seed: 810 + $0), as: "library/app", tags: ["\($0)"]) }
                 for tag in images.indices { _ = try await stage.client.get("/v2/library/app/manifests/\(tag)") }
                 hub.script(RequestMatcher(), times: nil, .reset)
+                hub.expectMissing(RequestMatcher(kind: .manifest, reference: "absent"))
                 let mark = hub.log.entries.count
                 for number in 0..<300 {
                     let tag = number % images.count
