@@ -59,7 +59,29 @@ package final class LMDBCacheIndex: CacheIndex {
         return record?.size
     }
 
-    package func quotaRecords() -> [QuotaAccount: QuotaRecord] { [:] }
+    package func quotaRecords() -> [QuotaAccount: QuotaRecord] {
+        var damaged = 0
+        let records = read { transaction throws(LMDBError) in
+            var records: [QuotaAccount: QuotaRecord] = [:]
+            // There are as many as accounts in the settings, past and present.
+            try transaction.walk(prefix: [UInt8]().span, in: storage.tables.ledger, limit: 1000) { key, record in
+                if let account = Key.account(of: key), let record = QuotaRecord(record: record) {
+                    records[account] = record
+                } else {
+                    damaged += 1
+                }
+                return true
+            }
+            return .found(records)
+        }
+        if damaged > 0 {
+            logger.error(
+                "Accounts of the quota ledger are damaged and count as absent",
+                metadata: ["count": "\(damaged)"]
+            )
+        }
+        return records ?? [:]
+    }
 
     package func totals() -> StoredTotals {
         let totals: Totals? = record(in: storage.tables.meta, for: Key.totals)

@@ -132,6 +132,8 @@ package enum IndexChange: Hashable, Sendable {
     case blob(Digest, size: Int)
     case list(ListKey, in: Repository, ListRecord)
     /// An account of the quota ledger.
+    ///
+    /// Left out when what is stored has a higher ``QuotaRecord/revision``: in whatever order two of them come, the later stays.
     case quota(QuotaAccount, QuotaRecord)
     /// The store no longer has it (missing, short or damaged): forget that it is stored, keep what is known of it.
     case lost(Digest, ContentKind)

@@ -20,10 +20,10 @@ final class Connections: Sendable {
 
     var count: Int { state.withLock { $0.open.count } }
 
-    /// Takes a connection in, unless there are too many or the server drains; forgets it when it closes.
-    func admit(_ channel: any Channel) -> Bool {
+    /// Takes a connection in, unless there are too many (`isBounded`) or the server drains; forgets it when it closes.
+    func admit(_ channel: any Channel, isBounded: Bool = true) -> Bool {
         let isAdmitted = state.withLock { state in
-            guard !state.isClosed, state.open.count < limit else { return false }
+            guard !state.isClosed, !isBounded || state.open.count < limit else { return false }
             state.open[ObjectIdentifier(channel)] = channel
             return true
         }

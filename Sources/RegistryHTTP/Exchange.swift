@@ -58,6 +58,8 @@ final class Exchange {
     var allocator: ByteBufferAllocator { context.channel.allocator }
     /// Whether file regions can be sent as they are; through TLS they must be read first.
     var sendsFileRegions: Bool { connection.sendsFileRegions }
+    /// Whether the request came by the control socket.
+    var isControl: Bool { connection.isControl }
 
     /// Sends a whole response with one flush; the body stays away where the request was a HEAD.
     func respond(_ head: ResponseHead, _ body: ByteBuffer? = nil) {

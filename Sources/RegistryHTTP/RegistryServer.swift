@@ -3,6 +3,7 @@ package import Logging
 package import MirrorCore
 import NIOCore
 import NIOPosix
+import Posix
 
 /// The registry's edge: listens, answers clients from a ``Registry``, and drains.
 ///
@@ -12,6 +13,7 @@ import NIOPosix
 package final class RegistryServer: Sendable {
     private struct Bound {
         var channels: [any Channel] = []
+        var controlSocket: String?
         var reloads: [RepeatedTask] = []
     }
 
@@ -20,7 +22,13 @@ package final class RegistryServer: Sendable {
     private let context: ServerContext
     private let bound = Locked(Bound())
 
-    package init(options: Options, registry: any Registry, metrics: Metrics, logger: Logger) {
+    package init(
+        options: Options,
+        registry: any Registry,
+        administration: any Administration,
+        metrics: Metrics,
+        logger: Logger
+    ) {
         group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? System.coreCount)
         // Threads for a disk, not for the processor: enough that some may wait for a slow one.
         pool = NIOThreadPool(numberOfThreads: 4)
@@ -28,6 +36,7 @@ package final class RegistryServer: Sendable {
         context = ServerContext(
             options: options,
             registry: registry,
+            administration: administration,
             metrics: metrics,
             logger: logger,
             connections: Connections(limit: options.limits.connections),
@@ -52,6 +61,7 @@ package final class RegistryServer: Sendable {
                 let channel = try await bind(listener)
                 addresses.append(Self.text(of: channel.localAddress))
             }
+            await bindControlSocket()
             return addresses
         } catch {
             await drain(within: .zero)
@@ -78,11 +88,38 @@ package final class RegistryServer: Sendable {
     private func bind(_ listener: Listener) async throws(ListenError) -> any Channel {
         guard let (host, port) = Self.parse(listener.address) else { throw .invalidAddress(listener.address) }
         let certificates = try await loadCertificates(for: listener)
-        let setup = ChannelSetup(server: context, certificates: certificates)
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+        let bootstrap = bootstrap(ChannelSetup(server: context, certificates: certificates))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        do {
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            bound.withLock { $0.channels.append(channel) }
+            return channel
+        } catch {
+            throw ListenError(error, address: listener.address)
+        }
+    }
+
+    /// Makes the control socket, or logs why there is none: the mirror serves its clients all the same.
+    private func bindControlSocket() async {
+        guard let path = context.options.controlSocket else { return }
+        do {
+            let socket = try await pool.runIfActive { try LocalSocket.bind(path).takeRawValue() }
+            bound.withLock { $0.controlSocket = path }
+            let setup = ChannelSetup(server: context, certificates: nil, isControl: true)
+            let channel = try await bootstrap(setup).withBoundSocket(socket).get()
+            bound.withLock { $0.channels.append(channel) }
+        } catch {
+            context.logger.warning(
+                "no control socket: commands will not find this mirror; put data_dir where sockets can be made",
+                metadata: ["error": "\(error)"]
+            )
+        }
+    }
+
+    private func bootstrap(_ setup: ChannelSetup) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
             // Requests are small; the default grows to 64 KiB for each connection.
             .childChannelOption(
                 .recvAllocator,
@@ -91,13 +128,6 @@ package final class RegistryServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try setup.prepare(channel) }
             }
-        do {
-            let channel = try await bootstrap.bind(host: host, port: port).get()
-            bound.withLock { $0.channels.append(channel) }
-            return channel
-        } catch {
-            throw ListenError(error, address: listener.address)
-        }
     }
 
     private func loadCertificates(for listener: Listener) async throws(ListenError) -> Certificates? {
@@ -123,6 +153,8 @@ package final class RegistryServer: Sendable {
             return bound
         }
         for task in bound.reloads { task.cancel() }
+        // First the name, so that nobody finds a socket that does not answer.
+        if let path = bound.controlSocket { _ = try? await pool.runIfActive { try File.remove(path) } }
         for channel in bound.channels { try? await channel.close() }
     }
 

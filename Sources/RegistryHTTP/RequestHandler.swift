@@ -10,6 +10,7 @@ final class RequestHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     let sendsFileRegions: Bool
+    let isControl: Bool
     private let server: ServerContext
     private let connectionGuard: ConnectionGuard
     private let requestIDs = RequestIDs()
@@ -18,14 +19,15 @@ final class RequestHandler: ChannelInboundHandler {
     private var exchange: Exchange?
     private var isClosing = false
 
-    init(server: ServerContext, connectionGuard: ConnectionGuard, sendsFileRegions: Bool) {
+    init(server: ServerContext, connectionGuard: ConnectionGuard, sendsFileRegions: Bool, isControl: Bool) {
         self.server = server
         self.connectionGuard = connectionGuard
         self.sendsFileRegions = sendsFileRegions
+        self.isControl = isControl
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        caller = Caller(address: context.remoteAddress?.ipAddress ?? "unknown")
+        caller = Caller(address: isControl ? "local" : context.remoteAddress?.ipAddress ?? "unknown")
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

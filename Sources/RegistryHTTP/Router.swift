@@ -8,6 +8,10 @@ enum Router {
     static func answer(_ exchange: Exchange) {
         if AdminResponder.answer(exchange) { return }
         exchange.isRegistryAPI = true
+        guard !exchange.isControl else {
+            ErrorResponder.respond(RouteError.notFound, to: exchange)
+            return
+        }
         guard !isLoop(exchange) else {
             ErrorResponder.respond(
                 status: .loopDetected,

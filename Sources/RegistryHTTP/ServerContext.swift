@@ -7,6 +7,7 @@ import NIOPosix
 struct ServerContext: Sendable {
     let options: RegistryServer.Options
     let registry: any Registry
+    let administration: any Administration
     let metrics: Metrics
     let logger: Logger
     let lifecycle = Lifecycle()

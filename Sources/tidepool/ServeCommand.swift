@@ -35,7 +35,7 @@ struct ServeCommand: AsyncParsableCommand {
         OpenFileLimit.raise()
         let writer = LogWriter()
         defer { writer.close() }
-        let logger = Self.logger(settings.log, writer)
+        let logger = Logger(settings.log, to: writer)
         let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, logger: logger) }
         do {
             let addresses = try await mirror.start()
@@ -83,13 +83,6 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private static func logger(_ settings: LogSettings, _ writer: LogWriter) -> Logger {
-        let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
-        return Logger(label: "tidepool") { label in
-            ConsoleLogHandler(label: label, format: settings.format, writer: writer, logLevel: level)
-        }
-    }
-
     // MARK: - Options
 
     private static func address(_ text: String) throws -> ListenAddress {
@@ -99,7 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
         return address
     }
 
-    private static func path(_ text: String) throws -> String {
+    static func path(_ text: String) throws -> String {
         guard !text.isEmpty else { throw ValidationError("the path is empty; is a variable unset?") }
         return text
     }

@@ -18,6 +18,7 @@ struct LifecycleTests {
         return RegistryServer(
             options: options,
             registry: FakeRegistry(),
+            administration: FakeAdministration(),
             metrics: Metrics(),
             logger: LogLines().logger
         )

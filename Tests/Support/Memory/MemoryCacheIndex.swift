@@ -126,6 +126,7 @@ package final class MemoryCacheIndex: CacheIndex {
         case .list(let key, let repository, let record):
             state.lists[ListEntryKey(repository: repository, key: key)] = record
         case .quota(let account, let record):
+            if let stored = state.quota[account], stored.revision > record.revision { return }
             state.quota[account] = record
         case .lost(let digest, .manifest):
             state.manifests[digest] = nil
