@@ -96,23 +96,24 @@ enum DegradationMatrix {
         }
 
         /// A failure in which no question gets an answer.
-        static func outage(_ failure: Failure) -> Row {
+        static func outage(_ failure: Failure, attempts: Int = 1) -> Row {
             Row(
                 failure,
-                staleTag: (.stale, 1),
-                absentTag: (.unavailable, 1),
-                absentDigest: (.unavailable, 1),
-                absentBlob: (.unavailable, 2)
+                staleTag: (.stale, attempts),
+                absentTag: (.unavailable, attempts),
+                absentDigest: (.unavailable, attempts),
+                // With `retries: 1`.
+                absentBlob: (.unavailable, min(2, 2 * attempts))
             )
         }
 
         static func denial(_ failure: Failure) -> Row {
             Row(
                 failure,
-                staleTag: (.denied, 2),
-                absentTag: (.denied, 2),
-                absentDigest: (.denied, 2),
-                absentBlob: (.denied, 2)
+                staleTag: (.denied, 1),
+                absentTag: (.denied, 1),
+                absentDigest: (.denied, 1),
+                absentBlob: (.denied, 1)
             )
         }
     }
@@ -122,8 +123,9 @@ enum DegradationMatrix {
         .outage(.refused),
         .outage(.timeout),
         .outage(.tls),
-        .outage(.tokenServer),
-        .outage(.credentials),
+        // The registry is asked nothing but its challenge.
+        .outage(.tokenServer, attempts: 0),
+        .outage(.credentials, attempts: 0),
         .denial(.unauthorized),
         .denial(.forbidden),
         Row(
@@ -155,14 +157,15 @@ enum DegradationMatrix {
             absentDigest: (.limited, 1),
             absentBlob: (.limited, 1)
         ),
-        .outage(.serverError),
+        // Asked once more.
+        .outage(.serverError, attempts: 2),
         // Asked for once more. Blobs go on with `Range` from the last byte, `retries` times.
         Row(
             .truncated,
             staleTag: (.stale, 3),
             absentTag: (.unavailable, 3),
             absentDigest: (.unavailable, 3),
-            absentBlob: (.cut, 6)
+            absentBlob: (.cut, 4)
         ),
         Row(
             .wrongDigest,

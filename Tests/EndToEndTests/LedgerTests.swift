@@ -64,6 +64,7 @@ extension EndToEnd {
                 let account = try await PrintedQuota.read(from: stage.mirror).account("docker.io")
                 #expect(account.account == "alice" && account.limit == nil && account.remaining == nil)
                 #expect(account.spent["pull"] == 3)
+                #expect(!stage.mirror.log.contains(Self.alice.user), "a user name in the log")
             }
         }
 

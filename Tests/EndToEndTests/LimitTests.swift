@@ -41,6 +41,7 @@ extension EndToEnd {
                 #expect(times.count == 2)
                 #expect(times[0].duration(to: times[1]) >= .seconds(3))
                 #expect(hub.quota?.reads == 1)
+                for line in ["window closed", "window opened"] { #expect(stage.mirror.log.contains(line)) }
             }
         }
 
