@@ -33,20 +33,30 @@ struct LocalSocketTests {
 
     @Test("a path longer than a socket's address is made and found through its directory", arguments: [107, 108, 300])
     func longPath(length: Int) throws {
-        let folders = directory.path + "/" + String(repeating: "d", count: 50)
-        let missing = max(1, length - folders.utf8.count - 1)
-        let path =
-            folders + String(repeating: "/", count: missing > 200 ? 2 : 1)
-            + String(repeating: "s", count: missing > 200 ? missing - 1 : missing)
+        let name = "/a.sock"
+        let missing = length - directory.path.utf8.count - name.utf8.count - 1
+        // Two, as no name may have more than 255 bytes.
+        let folders =
+            directory.path("\(String(repeating: "d", count: missing / 2))/")
+            + String(repeating: "e", count: missing - missing / 2 - 1)
+        let path = folders + name
         #expect(path.utf8.count == length)
         try Directory.make(folders)
         let socket = try LocalSocket.bind(path)
         #expect(try File.status(of: path)?.kind == .other)
-        let name = try LocalSocketName(path)
-        #expect(name.text.utf8.count <= 107)
-        #expect(try File.status(of: name.text)?.kind == .other)
-        extendLifetime(name)
+        let short = try LocalSocketName(path)
+        #expect(short.text.utf8.count <= 107)
+        #expect(try File.status(of: short.text)?.kind == .other)
+        extendLifetime(short)
         extendLifetime(socket)
+    }
+
+    @Test("a last component that is too long by itself is refused")
+    func longName() throws {
+        let path = directory.path(String(repeating: "s", count: 200))
+        #expect(throws: SystemCallError(call: "bind", errno: ENAMETOOLONG, path: path)) {
+            _ = try LocalSocket.bind(path).takeRawValue()
+        }
     }
 
     @Test("a directory that is missing is named")
