@@ -61,6 +61,13 @@ final class EasyHandle {
         )
     }
 
+    /// Whether any byte of the request has gone out.
+    var hasSent: Bool {
+        var size = 0
+        _ = unsafe ccurl_getinfo_long(pointer, CURLINFO_REQUEST_SIZE, &size)
+        return size > 0
+    }
+
     /// The timeout that has run out, if one has; libcurl itself watches `connect` and `total`.
     func expiry(at now: ContinuousClock.Instant) -> TransferError? {
         let timeouts = request.timeouts

@@ -21,10 +21,12 @@ struct Tables: Sendable {
     var references: Table
     /// repository, list → `ListRecord`.
     var lists: Table
+    /// upstream, account → `QuotaRecord`.
+    var ledger: Table
     /// name → schema version, ``Totals``.
     var meta: Table
 
-    /// Room for what is to come: recency, ledger, pins.
+    /// Room for what is to come: recency, pins. An index made before a table was thought of gets it when it is opened.
     static let maximum: UInt32 = 16
 
     init(in transaction: inout WriteTransaction) throws(LMDBError) {
@@ -35,6 +37,7 @@ struct Tables: Sendable {
         members = try transaction.table(named: "members")
         references = try transaction.table(named: "references")
         lists = try transaction.table(named: "lists")
+        ledger = try transaction.table(named: "ledger")
         meta = try transaction.table(named: "meta")
     }
 }

@@ -22,6 +22,11 @@ package protocol CacheIndex: Sendable {
     /// The size that some stored manifest gives for a blob: for registries that do not tell it.
     func claimedSize(of digest: Digest) -> Int?
 
+    /// The size that a manifest which the repository is proved to have gives for its child; `nil` when none names it.
+    ///
+    /// Looks at no more than 64 of the manifests that name the child.
+    func claimedSize(of digest: Digest, in repository: Repository) -> Int?
+
     /// A kept tag list or list of referrers.
     func list(_ key: ListKey, in repository: Repository) -> ListRecord?
 
@@ -127,6 +132,8 @@ package enum IndexChange: Hashable, Sendable {
     case blob(Digest, size: Int)
     case list(ListKey, in: Repository, ListRecord)
     /// An account of the quota ledger.
+    ///
+    /// Left out when what is stored has a higher ``QuotaRecord/revision``: in whatever order two of them come, the later stays.
     case quota(QuotaAccount, QuotaRecord)
     /// The store no longer has it (missing, short or damaged): forget that it is stored, keep what is known of it.
     case lost(Digest, ContentKind)

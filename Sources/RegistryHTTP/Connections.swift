@@ -42,7 +42,7 @@ final class Connections: Sendable {
             return Array(state.open.values)
         }
         if channels.isEmpty { promise.succeed() }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ConnectionShouldEnd()) }
         return promise.futureResult
     }
 
@@ -59,3 +59,9 @@ final class Connections: Sendable {
         promise?.succeed()
     }
 }
+
+/// Tells a connection's `RequestHandler` to close: now when it is idle, else after the response under way.
+///
+/// `ChannelShouldQuiesceEvent` would have the pipelining handler close a connection whose last response is written but not
+/// yet taken by the client.
+struct ConnectionShouldEnd {}

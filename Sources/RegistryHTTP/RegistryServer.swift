@@ -7,7 +7,7 @@ import Posix
 
 /// The registry's edge: listens, answers clients from a ``Registry``, and drains.
 ///
-///     made ──start──▶ listening ──drain──▶ closed
+///     made ──start──▶ listening ──drain──▶ draining ──quiet, time up, cut short──▶ closed
 ///
 /// A server that was started must be drained, or its threads stay.
 package final class RegistryServer: Sendable {
@@ -40,7 +40,7 @@ package final class RegistryServer: Sendable {
             metrics: metrics,
             logger: logger,
             connections: Connections(limit: options.limits.connections),
-            files: FileAccess(pool: pool)
+            files: FileAccess(pool: pool, pageCache: options.pageCache)
         )
     }
 
@@ -69,20 +69,49 @@ package final class RegistryServer: Sendable {
         }
     }
 
-    /// Stops accepting, lets responses in progress end for at most so long, and closes everything.
+    /// Says that it is not ready, answers until nothing is under way, for at most so long, and closes everything.
+    ///
+    /// Requests are answered all the while, on connections that close after the answer: whoever directs clients here
+    /// (a load balancer, a Kubernetes Service) must first learn from `/readyz` that it should not. When no request of the
+    /// registry API has been under way for `grace`, no more are taken.
     ///
     /// Only the first call does. `lastCall` is for ending whatever requests still wait for: their connections are closed
     /// when it is called, and the event loops end when it has returned.
-    package func drain(within limit: Duration, _ lastCall: () async -> Void = {}) async {
+    package func drain(within limit: Duration, grace: Duration = .zero, _ lastCall: () async -> Void = {}) async {
         guard context.lifecycle.drain() else { return }
-        await closeListeners()
+        let end = NIODeadline.now() + TimeAmount(limit)
         let eventLoop = group.next()
+        await quiet(for: TimeAmount(min(grace, limit)), until: end, on: eventLoop)
+        await closeListeners()
         let isEmpty = context.connections.quiesce(on: eventLoop)
-        let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) { self.context.connections.closeAll() }
+        let deadline = eventLoop.scheduleTask(deadline: end) { self.context.connections.closeAll() }
+        // A call to cut that came before the last connection was admitted.
+        if context.lifecycle.isCutShort { context.connections.closeAll() }
         try? await isEmpty.get()
         deadline.cancel()
         await lastCall()
         await stop()
+    }
+
+    /// Ends a draining at once, and cuts what is under way.
+    package func cutShort() {
+        context.lifecycle.cutShort()
+        context.connections.closeAll()
+    }
+
+    /// Returns when nothing has been under way for so long, when the time is up, or when the draining is cut short.
+    private func quiet(for grace: TimeAmount, until end: NIODeadline, on eventLoop: any EventLoop) async {
+        let start = NIODeadline.now()
+        let promise = eventLoop.makePromise(of: Void.self)
+        // Looked at, and not told: a request then pays nothing for a draining that comes once.
+        eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { [context] task in
+            let now = NIODeadline.now()
+            let isOver = context.lifecycle.isCutShort || now >= end
+            guard isOver || context.activity.isQuiet(for: grace, since: start, at: now) else { return }
+            task.cancel()
+            promise.succeed()
+        }
+        try? await promise.futureResult.get()
     }
 
     private func bind(_ listener: Listener) async throws(ListenError) -> any Channel {
@@ -120,6 +149,8 @@ package final class RegistryServer: Sendable {
     private func bootstrap(_ setup: ChannelSetup) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
+            // Clients may close their side when they have asked, and still read (RFC 9112, 9.6).
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             // Requests are small; the default grows to 64 KiB for each connection.
             .childChannelOption(
                 .recvAllocator,

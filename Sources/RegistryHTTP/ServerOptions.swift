@@ -17,6 +17,8 @@ extension RegistryServer {
         package var whenExhausted = ExhaustedStatus.serviceUnavailable
         /// For the status page.
         package var version = ""
+        /// For tests of a disk that fails.
+        var pageCache = FileAccess.PageCacheCalls()
 
         package init(listeners: [Listener], instanceID: String) {
             self.listeners = listeners

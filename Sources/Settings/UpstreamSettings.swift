@@ -81,6 +81,9 @@ package struct ContentSource: Hashable, Sendable {
         self.url = url
         self.repositories = repositories
     }
+
+    /// What it is called in logs and metrics: the URL without its scheme.
+    package var name: String { "\(url.authority)\(url.path)" }
 }
 
 /// What becomes of a cached tag that the upstream no longer has.

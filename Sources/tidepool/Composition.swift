@@ -34,10 +34,7 @@ struct Composition {
         let ledger = LocalLedger(settings, index: index, metrics: metrics, logger: logger)
         upstreams = try UpstreamAssembly(
             settings.upstreams,
-            instanceID: instanceID,
-            ledger: ledger,
-            metrics: metrics,
-            logger: logger
+            in: .init(instanceID: instanceID, ledger: ledger, metrics: metrics, logger: logger)
         )
         core = PullThrough(
             directory: UpstreamDirectory(
@@ -50,6 +47,7 @@ struct Composition {
             policies: Dictionary(
                 uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), UpstreamPolicy($0)) }
             ),
+            contentSources: upstreams.contentSources,
             store: store,
             index: index,
             ledger: ledger,
@@ -75,9 +73,13 @@ struct Composition {
     }
 
     /// Drains, then ends what is under way, the youngest part first.
-    func stop(draining limit: Duration) async {
+    ///
+    /// - Parameters:
+    ///   - limit: How long answers on their way may take.
+    ///   - grace: For how long nothing must have been under way; requests are answered meanwhile.
+    func stop(draining limit: Duration, grace: Duration = .zero) async {
         // The core before the event loops: whoever still waits for an answer gets one.
-        await server.drain(within: limit) { await core.shutDown() }
+        await server.drain(within: limit, grace: grace) { await core.shutDown() }
         await withCheckedContinuation { continuation in
             // Ending threads waits for them; the thread that does ends itself.
             _ = DedicatedThread(name: "shutdown") {
@@ -88,5 +90,10 @@ struct Composition {
                 continuation.resume()
             }
         }
+    }
+
+    /// Has a ``stop(draining:grace:)`` that is under way end at once.
+    func cutShort() {
+        server.cutShort()
     }
 }

@@ -39,10 +39,7 @@ struct StoredQuota {
         let ledger = LocalLedger(settings, index: index ?? ForgetfulIndex(), metrics: metrics, logger: logger)
         let upstreams = try UpstreamAssembly(
             settings.upstreams,
-            instanceID: InstanceID.make(),
-            ledger: ledger,
-            metrics: metrics,
-            logger: logger
+            in: .init(instanceID: InstanceID.make(), ledger: ledger, metrics: metrics, logger: logger)
         )
         let survey = QuotaSurvey(ledger: ledger, upstreams: upstreams.clients)
         let report = QuotaReport(await survey.quota(mayAsk: true))

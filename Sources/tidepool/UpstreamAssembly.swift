@@ -5,32 +5,45 @@ import OCI
 import Settings
 import UpstreamHTTP
 
-/// The clients of the configured upstreams, each with a thread for its transfers.
+/// The clients of the configured registries, each with a thread for its transfers.
 struct UpstreamAssembly {
     let clients: [UpstreamName: any Upstream]
+    /// The registries that are asked by digest before an upstream is.
+    let contentSources: [UpstreamName: any Upstream]
     private let loops: [TransferLoop]
 
-    init(
-        _ settings: [UpstreamSettings],
-        instanceID: String,
-        ledger: any QuotaLedger,
-        metrics: Metrics,
-        logger: Logger
-    ) throws {
+    /// What all clients share.
+    struct Surroundings {
+        let instanceID: String
+        let ledger: any QuotaLedger
+        let metrics: Metrics
+        let logger: Logger
+    }
+
+    init(_ settings: [UpstreamSettings], in surroundings: Surroundings) throws {
         var loops: [TransferLoop] = []
-        var clients: [UpstreamName: any Upstream] = [:]
-        for upstream in settings {
+        func client(_ options: UpstreamOptions) throws -> any Upstream {
             let transfers = TransferLoop(name: "curl-\(loops.count)")
             loops.append(transfers)
-            clients[UpstreamName(upstream.name)] = try RegistryUpstream(
-                UpstreamOptions(upstream, instanceID: instanceID),
+            return try RegistryUpstream(
+                options,
                 transfers: transfers,
-                ledger: ledger,
-                metrics: metrics,
-                logger: logger
+                ledger: surroundings.ledger,
+                metrics: surroundings.metrics,
+                logger: surroundings.logger
             )
         }
+        var clients: [UpstreamName: any Upstream] = [:]
+        var sources: [UpstreamName: any Upstream] = [:]
+        for upstream in settings {
+            let options = UpstreamOptions(upstream, instanceID: surroundings.instanceID)
+            clients[options.name] = try client(options)
+            for source in upstream.contentSources where sources[UpstreamName(source.name)] == nil {
+                sources[UpstreamName(source.name)] = try client(UpstreamOptions(source, like: options))
+            }
+        }
         self.clients = clients
+        contentSources = sources
         self.loops = loops
     }
 

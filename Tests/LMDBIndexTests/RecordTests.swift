@@ -106,6 +106,7 @@ struct RecordTests {
         _ = decode(bytes, as: ReferenceRecord.self)
         _ = decode(bytes, as: RepositoryRecord.self)
         _ = decode(bytes, as: Totals.self)
+        _ = decode(bytes, as: QuotaRecord.self)
         if let manifest = decodeManifest(bytes) { #expect((manifest.start ?? 0) <= bytes.count) }
     }
 

@@ -73,7 +73,7 @@ struct TagTests {
         for _ in 0..<2 {
             let answer = try await bench.manifest("1")
             #expect(answer.head.digest == old && answer.bytes == Array(document.utf8))
-            guard case .stale("limited", _) = answer.head.outcome else {
+            guard case .stale("pull_limit", _) = answer.head.outcome else {
                 Issue.record("\(answer.head.outcome)")
                 return
             }

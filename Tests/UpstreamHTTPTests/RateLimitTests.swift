@@ -52,7 +52,7 @@ struct RateLimitTests {
         ] as [([String: String], String, UpstreamError)]
     )
     func answers(fields: [String: String], body: String, expected: UpstreamError) {
-        #expect(RateLimitAnswer.error(head(429, fields), body: Array(body.utf8), now: Self.now) == expected)
+        #expect(RateLimitAnswer.limit(head(429, fields), body: Array(body.utf8), now: Self.now).error == expected)
     }
 
     @Test(
