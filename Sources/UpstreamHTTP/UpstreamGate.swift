@@ -22,7 +22,7 @@ final class UpstreamGate: Sendable {
 
     /// Realms are named by answers: no more of them are remembered than any registry has.
     private static let tokenServerLimit = 16
-    /// Whose turn it is to fetch a token: many wait for it, pulls perhaps.
+    /// Tokens are fetched for all who wait for them, some of whom may pull.
     private static let tokenErrand = Errand(for: Caller(address: ""))
 
     private let endpoint: Origin
