@@ -6,7 +6,7 @@ import Testing
 
 @Suite("What is known of the quotas", .timeLimit(.minutes(1)))
 struct QuotaSurveyTests {
-    private let ledger = ScriptedLedger()
+    private let ledger = StatusLedger()
     private let hub = FakeUpstream()
     private let other = FakeUpstream(UpstreamName("ghcr.io"))
     private let clock = ManualClock()
@@ -103,7 +103,7 @@ struct QuotaSurveyTests {
 }
 
 /// Says what it is told to.
-private final class ScriptedLedger: QuotaLedger {
+private final class StatusLedger: QuotaLedger {
     let statuses = Locked<[QuotaStatus]>([])
 
     func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
