@@ -172,6 +172,9 @@ final class ManualClock: Sendable {
 
     var now: Duration { state.withLock { $0.now } }
 
+    /// Whether anybody waits for the clock.
+    var hasSleepers: Bool { state.withLock { !$0.sleepers.isEmpty } }
+
     func advance(by duration: Duration) {
         let due = state.withLock { state in
             state.now += duration

@@ -135,7 +135,13 @@ final class FakeUpstream: Upstream {
     ) async throws(UpstreamError) -> ManifestDescription {
         try enter(.headManifest, repository, "\(reference)")
         let gate = content.withLock { $0.headGate }
-        await gate?.wait()
+        // Cancelling ends the request.
+        await withTaskCancellationHandler {
+            await gate?.wait()
+        } onCancel: {
+            gate?.open()
+        }
+        if Task.isCancelled { throw .cancelled }
         let (digest, manifest) = try find(reference, repository)
         return ManifestDescription(digest: digest, mediaType: manifest.mediaType, size: manifest.bytes.count)
     }
