@@ -13,8 +13,6 @@ struct DegradationStage: Sendable {
 
     @TaskLocal static var current: DegradationStage?
 
-    static let account = HubAccount(user: "alice", password: "n0t-for-l0gs")
-
     let hub: ScriptedHub
     let mirror: TidepoolProcess
     private let images: [Cell: TestImage]
@@ -75,41 +73,15 @@ struct DegradationStage: Sendable {
 
     // MARK: - Setting up
 
+    /// Fills a cache while all is well, and runs `body` with a mirror that meets the failures.
     static func with(_ body: () async throws -> Void) async throws {
-        let hub = try await ScriptedHub.start()
-        let untrusted = try await UntrustedServer.start()
-        let withoutTokens = try await ScriptedHub.start()
-        await withoutTokens.stop([.tokens])
-        let stranger = try await ScriptedHub.start()
-        let images = Dictionary(
-            uniqueKeysWithValues: DegradationMatrix.cells.enumerated()
-                .map { number, cell in (cell, TestImage.single(seed: UInt64(50_000 + number), layers: [200_000])) }
-        )
-        for (cell, image) in images { hub.publish(image, as: "cell/\(cell.name)", tags: ["1"]) }
-        hub.addAccount(account)
-
+        let registries = try await FailingRegistries.start()
         let directory = try TemporaryDirectory("matrix")
-        let healthy = settings { _ in hub.endpoint }
-        let first = try await TidepoolProcess.start(upstream: hub.endpoint, healthy, in: directory)
-        try await DegradationStage(hub: hub, mirror: first, images: images).fill()
-        first.terminate()
-        #expect(await first.waitForExit() == .exited(0), "\(first.log)")
-
-        let hold = Barrier()
-        let refused = try await FreePort.find()
-        for (cell, image) in images { breakDown(hub, cell, image, hold) }
-        let failing = settings { failure in
-            switch failure {
-            case .dns: "http://nonexistent.invalid:1"
-            case .refused: "http://127.0.0.1:\(refused)"
-            case .tls: "https://127.0.0.1:\(untrusted.port)"
-            case .tokenServer: withoutTokens.endpoint
-            case .credentials: stranger.endpoint
-            default: hub.endpoint
-            }
-        }
-        let mirror = try await TidepoolProcess.start(upstream: hub.endpoint, failing, in: directory)
-        let stage = DegradationStage(hub: hub, mirror: mirror, images: images)
+        let images = try await fill(directory, from: registries.hub)
+        for (cell, image) in images { registries.breakDown(cell, image) }
+        let failing = settings(registries.endpoint)
+        let mirror = try await TidepoolProcess.start(upstream: registries.hub.endpoint, failing, in: directory)
+        let stage = DegradationStage(hub: registries.hub, mirror: mirror, images: images)
         do {
             try await $current.withValue(stage, operation: body)
             try await stage.checkEnd()
@@ -118,9 +90,25 @@ struct DegradationStage: Sendable {
             await mirror.kill()
             throw error
         }
-        hold.open()
-        await untrusted.stop()
-        for hub in [hub, withoutTokens, stranger] { await hub.stop() }
+        await registries.stop()
+    }
+
+    /// Publishes an image for every cell, and pulls what the cells want to be cached.
+    private static func fill(
+        _ directory: TemporaryDirectory,
+        from hub: ScriptedHub
+    ) async throws -> [Cell: TestImage] {
+        let images = Dictionary(
+            uniqueKeysWithValues: DegradationMatrix.cells.enumerated()
+                .map { number, cell in (cell, TestImage.single(seed: UInt64(50_000 + number), layers: [200_000])) }
+        )
+        for (cell, image) in images { hub.publish(image, as: "cell/\(cell.name)", tags: ["1"]) }
+        let healthy = settings { _ in hub.endpoint }
+        let mirror = try await TidepoolProcess.start(upstream: hub.endpoint, healthy, in: directory)
+        try await DegradationStage(hub: hub, mirror: mirror, images: images).fill()
+        mirror.terminate()
+        #expect(await mirror.waitForExit() == .exited(0), "\(mirror.log)")
+        return images
     }
 
     private static func settings(_ endpoint: (Failure) -> String) -> TidepoolProcess.Options {
@@ -137,6 +125,7 @@ struct DegradationStage: Sendable {
                     "    timeouts: { connect: 1s, head: 400ms, stall: 1s, answer_within: 2s, revalidate_within: 1s }",
                 ]
                 if failure == .credentials {
+                    let account = FailingRegistries.account
                     options.otherUpstreams += [
                         "    auth: basic",
                         "    credentials: { username: \(account.user), password: \(account.password) }",
@@ -156,36 +145,6 @@ struct DegradationStage: Sendable {
             if cell.subject.isBlob { blobs += 1 }
         }
         try await mirror.client.waitUntilStored(blobs: blobs)
-    }
-
-    /// Lets the Hub fail for a cell, and moves the tags that are to be stale.
-    private static func breakDown(_ hub: ScriptedHub, _ cell: Cell, _ image: TestImage, _ hold: Barrier) {
-        let repository = "cell/\(cell.name)"
-        if cell.subject == .staleTag {
-            let seed = UInt64(60_000 + (DegradationMatrix.cells.firstIndex(of: cell) ?? 0))
-            hub.publish(.single(seed: seed, layers: [1000]), as: repository, tags: ["1"])
-        }
-        let all = RequestMatcher(role: .registry, repository: repository)
-        let manifests = RequestMatcher(role: .registry, kind: .manifest, repository: repository)
-        let reads = RequestMatcher(.GET, role: .registry, kind: .manifest, repository: repository)
-        let transfers = RequestMatcher(.GET, role: .cdn, reference: "\(image.largestBlob.digest)")
-        switch cell.failure {
-        case .dns, .refused, .tls, .tokenServer, .credentials: break
-        case .timeout: hub.script(all, times: nil, .delay(until: hold))
-        case .unauthorized: hub.setOwner(HubAccount(user: "bob", password: "s0mebody-else"), of: repository)
-        case .forbidden: hub.script(all, times: nil, .refuse(.forbidden, "DENIED"))
-        case .notFound:
-            let code = cell.subject.isBlob ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN"
-            hub.script(all, times: nil, .refuse(.notFound, code))
-        case .pullLimit: hub.script(reads, times: nil, .pullLimit())
-        case .pullLimitOnHeads: hub.script(manifests, times: nil, .pullLimit())
-        case .abuseLimit: hub.script(all, times: nil, .abuseLimit())
-        case .serverError: hub.script(all, times: nil, .respond(.serviceUnavailable, body: "<html>"))
-        case .truncated:
-            for bodies in [reads, transfers] { hub.script(bodies, times: nil, .cut(after: 100)) }
-        case .wrongDigest:
-            for bodies in [reads, transfers] { hub.script(bodies, times: nil, .corrupt(at: 50)) }
-        }
     }
 
     /// What must hold after any test.
