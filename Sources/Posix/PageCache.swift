@@ -18,4 +18,9 @@ package enum PageCache {
     package static func readAhead(_ descriptor: Int32, offset: Int, count: Int) throws(SystemCallError) {
         try check("readahead") { cposix_read_ahead(descriptor, offset, count) }
     }
+
+    /// Gives up what memory holds of that part of a file, as far as it is on the device; a hint, which cannot fail.
+    package static func drop(_ descriptor: Int32, offset: Int, count: Int) {
+        _ = posix_fadvise(descriptor, offset, count, POSIX_FADV_DONTNEED)
+    }
 }
