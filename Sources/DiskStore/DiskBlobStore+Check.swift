@@ -63,6 +63,8 @@ struct ContentCheck: Sendable {
             let status = try file.status()
             guard status.kind == .regular else { return .settled(.unreadable(errno: SystemCallError.notAFile)) }
             if let size, status.size < size { return .settled(.short(status.size)) }
+            // What was read ahead would look like what others are reading.
+            PageCache.readExactly(file.rawValue)
             return .opened(OpenFile(file, size: status.size))
         } catch {
             return .settled(try Self.verdict(on: error))

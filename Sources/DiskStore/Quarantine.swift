@@ -22,7 +22,7 @@ struct Quarantine {
         self.layout = layout
     }
 
-    /// Moves a stored file here; returns whether there was one. Waits for the disk.
+    /// Moves a stored file here, waiting for the disk; returns whether there was one.
     func take(_ digest: Digest, _ kind: ContentKind) throws(SystemCallError) -> Bool {
         let path = layout.path(of: digest, kind)
         guard try File.status(of: path) != nil else { return false }

@@ -8,8 +8,6 @@ import Posix
 /// place, less than a sector at once; one that is torn all the same says nothing, by its hash, and costs the spool.
 final class SpoolNote: Sendable {
     private struct State {
-        /// The length of the blob, where it is known.
-        var length: Int?
         /// Whether there may be a file.
         var isMade: Bool
         /// Whether its name, and the spool's, are on the device.
@@ -18,18 +16,22 @@ final class SpoolNote: Sendable {
     }
 
     private let path: String
+    private let known: Locked<Int?>
     private let state: Locked<State>
 
     /// A note that is not written yet, or that an earlier flight may have written.
     init(at path: String, length: Int?, mayExist: Bool) {
         self.path = path
-        state = Locked(State(length: length, isMade: mayExist))
+        known = Locked(length)
+        state = Locked(State(isMade: mayExist))
     }
 
-    var length: Int? { state.withLock { $0.length } }
+    /// The length of the blob, where it is known; never waits for the disk.
+    var length: Int? { known.withLock { $0 } }
 
+    /// Has the next note tell the length of the blob.
     func expect(length: Int) {
-        state.withLock { $0.length = length }
+        known.withLock { $0 = length }
     }
 
     /// Notes, durably, that so many bytes are on the device; waits for the disk.
@@ -39,7 +41,7 @@ final class SpoolNote: Sendable {
         try state.withLock { state throws(SystemCallError) in
             guard !state.isRemoved else { return }
             let file = try FileDescriptor.open(path, .openOrCreate)
-            let contents = Contents(synced: synced, length: state.length)
+            let contents = Contents(synced: synced, length: length)
             state.isMade = true
             try file.write(contents.encoded.span, at: 0)
             try file.synchronizeData()

@@ -32,6 +32,19 @@ struct PageCacheTests {
         #expect(PageCache.holds(file.rawValue, offset: 0, count: size))
     }
 
+    @Test(
+        "what is given up is not there any more, and what is beside it is",
+        .enabled(if: isOnDisk, "/tmp is in memory")
+    )
+    func givenUp() throws {
+        let file = try makeFile()
+        try file.synchronizeData()
+        PageCache.drop(file.rawValue, offset: 256 << 10, count: 512 << 10)
+        #expect(!PageCache.holds(file.rawValue, offset: 256 << 10, count: 512 << 10))
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: 256 << 10))
+        PageCache.drop(-1, offset: 0, count: 1)
+    }
+
     @Test("a hole anywhere in the window is noticed", .enabled(if: isOnDisk, "/tmp is in memory"))
     func hole() throws {
         let file = try makeFile()
