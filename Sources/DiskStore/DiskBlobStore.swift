@@ -100,7 +100,7 @@ package final class DiskBlobStore: BlobStore {
             }
             try await landing.land(file, named: path, as: digest, kind)
         } catch {
-            _ = try? File.remove(path)
+            _ = try? await threads.run { _ = try? File.remove(path) }
             throw error
         }
     }

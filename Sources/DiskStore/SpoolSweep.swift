@@ -106,8 +106,8 @@ struct SpoolSweep {
 
     /// If it cannot be written, the next process takes this boot for another one, and trusts only what was synced.
     private func noteBoot() {
+        let new = layout.newTemporary()
         do throws(SystemCallError) {
-            let new = layout.newTemporary()
             do {
                 let file = try FileDescriptor.open(new, .createNew)
                 try file.write(Array((rules.bootID ?? "").utf8).span, at: 0)
@@ -116,6 +116,7 @@ struct SpoolSweep {
             try File.rename(new, to: layout.bootNote)
             try Directory.synchronize(layout.root)
         } catch {
+            _ = try? File.remove(new)
             logger.warning("the boot could not be noted", metadata: ["error": "\(error)"])
         }
     }

@@ -165,6 +165,7 @@ struct DiskCareTests {
         let log = CollectedLog()
         _ = try DiskBlobStore(root: disk.root, logger: log.logger)
         #expect(log.messages == ["the boot could not be noted"])
+        #expect((try? Directory.names(in: disk.path("spool"))) == [])
     }
 
     private func land(_ bytes: [UInt8]) async throws -> Digest {
