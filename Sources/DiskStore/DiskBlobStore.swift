@@ -16,8 +16,8 @@ package final class DiskBlobStore: BlobStore {
     let layout: Layout
     let threads: StoreThreads
     let logger: Logger
+    let spools: SpoolDirectory
     private let landing: Landing
-    private let spools: SpoolDirectory
     private let leases = Leases()
 
     private static let threadCount = 2

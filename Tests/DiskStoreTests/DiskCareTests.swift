@@ -47,6 +47,18 @@ struct DiskCareTests {
         #expect(directory.files(under: "spool").isEmpty)
     }
 
+    @Test("growing spools are synced one at a time, and blobs land meanwhile")
+    func oneSync() async throws {
+        let release = Mailbox<Int>()
+        #expect(store.spools.sync { _ = release.take() })
+        #expect(!store.spools.sync { Issue.record("a second sync ran") })
+        let digest = try await land([1])
+        #expect(try contents(store.open(digest, .blob)) == [1])
+        #expect(release.post(1))
+        // The turn is given back when the sync is done.
+        while !store.spools.sync({}) { await Task.yield() }
+    }
+
     @Test("a walk reports foreign names and leaves them alone")
     func foreign() async throws {
         let digest = try await land([1])
