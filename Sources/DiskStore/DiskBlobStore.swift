@@ -1,4 +1,3 @@
-import Hashing
 package import Logging
 package import MirrorCore
 package import OCI
@@ -8,34 +7,46 @@ package import Posix
 ///
 /// 1. A name under `blobs/` or `manifests/` is only ever a complete file whose content has that digest.
 /// 2. What `land` or `store` returned from is there after a power failure.
-/// 3. An open file stays readable whatever happens to its name.
+/// 3. An open file stays readable whatever happens to its name, and is a lease on it.
+/// 4. What a spool has received is there after the process was killed, and what was synced of it after a power failure.
 ///
-/// Landing and storing run on two threads of its own: one alone would leave the disk idle while it computes and makes
+/// What waits for the disk runs on two threads of its own: one alone would leave the disk idle while it computes and makes
 /// directories, and more do not make one disk faster.
 package final class DiskBlobStore: BlobStore {
-    private let layout: Layout
+    let layout: Layout
+    let threads: StoreThreads
+    let logger: Logger
+    let spools: SpoolDirectory
     private let landing: Landing
-    private let threads: StoreThreads
-    private let logger: Logger
+    private let leases = Leases()
 
     private static let threadCount = 2
 
-    /// Makes what is missing of the layout in a data directory, and removes what an earlier process left half done.
+    /// Makes what is missing of the layout in a data directory, and looks through what an earlier process left half done.
     ///
     /// Blocks on the disk. The directory must be this process's own: see ``DataDirectory``.
-    package init(root: String, logger: Logger) throws(SystemCallError) {
+    package convenience init(root: String, logger: Logger) throws(SystemCallError) {
+        try self.init(root: root, rules: SpoolRules(), logger: logger)
+    }
+
+    init(root: String, rules: SpoolRules, logger: Logger) throws(SystemCallError) {
         layout = Layout(root: root)
-        landing = Landing(in: layout)
         self.logger = logger
         for directory in layout.fixedDirectories {
             try Directory.make(directory)
             try Directory.synchronize(Directory.parent(of: directory))
         }
         try Directory.synchronize(root)
-        let stale = try Directory.names(in: layout.spools)
-        for name in stale { try File.remove("\(layout.spools)/\(name)") }
-        if !stale.isEmpty { logger.info("Removed unfinished files", metadata: ["count": "\(stale.count)"]) }
         threads = StoreThreads(count: Self.threadCount)
+        landing = Landing(in: layout, on: threads)
+        spools = try SpoolDirectory(
+            in: layout,
+            on: threads,
+            landing: landing,
+            leases: leases,
+            rules: rules,
+            logger: logger
+        )
     }
 
     /// Ends the store threads, after what they were given to do.
@@ -44,11 +55,13 @@ package final class DiskBlobStore: BlobStore {
     }
 
     package func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)? {
+        // Before the file is there: whoever asks in between is told that it is in use, rather than that it is not.
+        let lease = leases.lease(digest, kind)
         do throws(SystemCallError) {
             let file = try FileDescriptor.open(layout.path(of: digest, kind), .read)
             let status = try file.status()
             guard status.kind == .regular else { return nil }
-            return OpenFile(file, size: status.size)
+            return OpenFile(file, size: status.size, lease: lease)
         } catch {
             if error.isMissing { return nil }
             logger.error("Stored content cannot be opened", metadata: ["error": "\(error)"])
@@ -58,6 +71,10 @@ package final class DiskBlobStore: BlobStore {
         }
     }
 
+    package func isLeased(_ digest: Digest, _ kind: ContentKind) -> Bool {
+        leases.isLeased(digest, kind)
+    }
+
     package func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8] {
         guard let file = file as? OpenFile else { throw .foreign }
         return try await threads.run { () throws(StoreError) in
@@ -65,31 +82,42 @@ package final class DiskBlobStore: BlobStore {
         }
     }
 
-    package func spool(for digest: Digest) throws(StoreError) -> any Spool {
-        try DiskSpool(for: digest, landing: landing, on: threads)
+    package func digest(of bytes: [UInt8], _ algorithm: Digest.Algorithm) -> Digest {
+        Digest(hashing: bytes, algorithm)
     }
 
     package func store(_ bytes: [UInt8], as digest: Digest, _ kind: ContentKind) async throws(StoreError) {
-        let landing = landing
-        try await threads.run { () throws(StoreError) in
-            // At most 4 MiB and on this thread; it makes the first invariant a fact and not a promise of the caller's.
-            guard Digest(hashing: bytes, digest.algorithm) == digest else { throw .wrongDigest }
-            let path = landing.layout.newSpool(for: digest)
-            do throws(StoreError) {
-                let file = try storing { () throws(SystemCallError) in
+        let path = layout.newTemporary()
+        do throws(StoreError) {
+            let file = try await threads.run { () throws(StoreError) in
+                // At most 4 MiB and on this thread; it makes the first invariant a fact and not a promise of the caller's.
+                guard Digest(hashing: bytes, digest.algorithm) == digest else { throw .wrongDigest }
+                return try storing { () throws(SystemCallError) in
                     let file = OpenFile(try FileDescriptor.open(path, .createNew), size: 0)
                     try file.append(bytes.span)
                     return file
                 }
-                try landing.land(file, named: path, as: digest, kind)
-            } catch {
-                _ = try? File.remove(path)
-                throw error
             }
+            try await landing.land(file, named: path, as: digest, kind)
+        } catch {
+            _ = try? await threads.run { _ = try? File.remove(path) }
+            throw error
         }
     }
 
-    package func digest(of bytes: [UInt8], _ algorithm: Digest.Algorithm) -> Digest {
-        Digest(hashing: bytes, algorithm)
+    // MARK: - Spools
+
+    package func spool(for digest: Digest) throws(StoreError) -> any Spool {
+        try spools.make(digest)
+    }
+
+    package func unfinished(_ digest: Digest) async throws(StoreError) -> (any Spool)? {
+        try await spools.resume(digest)
+    }
+
+    package var unfinishedBlobs: [UnfinishedBlob] { spools.unfinished }
+
+    package func dropUnfinished(_ digest: Digest) async {
+        spools.drop(digest)
     }
 }

@@ -6,9 +6,14 @@ import Synchronization
 final class OpenFile: StoredFile {
     private let file: FileDescriptor
     private let length: Atomic<Int>
+    /// The errno of a sync that failed, or 0.
+    private let loss = Atomic<Int32>(0)
+    /// Keeps eviction off while a reader has the file.
+    private let lease: Lease?
 
-    init(_ file: consuming FileDescriptor, size: Int) {
+    init(_ file: consuming FileDescriptor, size: Int, lease: consuming Lease? = nil) {
         self.file = file
+        self.lease = lease
         length = Atomic(size)
     }
 
@@ -17,6 +22,7 @@ final class OpenFile: StoredFile {
 
     /// Writes at the end, all or nothing; only ever one call at a time.
     func append(_ bytes: Span<UInt8>) throws(SystemCallError) {
+        try requireSound()
         let end = size
         do throws(SystemCallError) {
             try file.write(bytes, at: end)
@@ -35,7 +41,23 @@ final class OpenFile: StoredFile {
     }
 
     /// Waits until all that was appended is on the device.
+    ///
+    /// A failure is for good: the kernel tells of lost pages once, drops them, and calls the next sync a success.
     func synchronizeData() throws(SystemCallError) {
-        try file.synchronizeData()
+        try requireSound()
+        do throws(SystemCallError) {
+            try file.synchronizeData()
+        } catch {
+            loss.store(error.errno, ordering: .releasing)
+            throw error
+        }
+    }
+
+    /// Whether no sync has failed: bytes that were appended are still what they were.
+    var isSound: Bool { loss.load(ordering: .acquiring) == 0 }
+
+    private func requireSound() throws(SystemCallError) {
+        let errno = loss.load(ordering: .acquiring)
+        if errno != 0 { throw SystemCallError(call: "fdatasync", errno: errno) }
     }
 }

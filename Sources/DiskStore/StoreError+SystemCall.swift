@@ -15,8 +15,20 @@ extension StoreError {
     static let unverified = StoreError.failed(call: "land", errno: EINVAL)
     /// A file or spool of another store.
     static let foreign = StoreError.failed(call: "store", errno: EINVAL)
+    /// There is no such file.
+    static let missing = StoreError(.missing(nil))
+    /// The task was cancelled before it was done.
+    static let cancelled = StoreError.failed(call: "store", errno: ECANCELED)
     /// Bytes that were to be stored do not have the digest that was given for them.
     static let wrongDigest = StoreError.failed(call: "store", errno: EBADMSG)
+}
+
+extension SystemCallError {
+    /// There is no such file, or less of it than there should be.
+    static func missing(_ path: String?) -> Self { Self(call: "open", errno: ENOENT, path: path) }
+
+    /// The errno of a name that is something else than a file.
+    static let notAFile = EINVAL
 }
 
 /// Runs system calls of the store, and tells their failures in the port's terms.

@@ -2,6 +2,8 @@ import MirrorCore
 import Posix
 
 /// The threads that wait for the disk, so that no event loop, transfer or task does.
+///
+/// What takes long (hashing a whole file, walking the store) comes in pieces, so that landings come in between.
 final class StoreThreads: Sendable {
     private let mailbox: Mailbox<@Sendable () -> Void>
     private let threads: [DedicatedThread]
@@ -21,6 +23,12 @@ final class StoreThreads: Sendable {
 
     deinit {
         mailbox.close()
+    }
+
+    /// Runs `work` on one of the threads, and does not wait; returns `false` when the threads have ended, and it never runs.
+    @discardableResult
+    func post(_ work: @escaping @Sendable () -> Void) -> Bool {
+        mailbox.post(work)
     }
 
     /// Runs `work` on one of the threads, and returns when it is done; cancelling the task does not stop it.

@@ -28,6 +28,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
     package enum Mode: Sendable {
         /// For reading; never waits (a FIFO), and never follows a symbolic link in the last component.
         case read
+        /// For reading and writing; must exist; otherwise like `read`.
+        case update
         /// For reading and writing; must not exist.
         case createNew
         /// For reading and writing; made when it does not exist.
@@ -38,6 +40,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
         fileprivate var flags: Int32 {
             switch self {
             case .read: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+            case .update: O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
             case .createNew: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
             case .openOrCreate: O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC
             case .directory: O_RDONLY | O_DIRECTORY | O_CLOEXEC

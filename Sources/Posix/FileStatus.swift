@@ -13,6 +13,8 @@ package struct FileStatus: Hashable, Sendable {
     package var size: Int
     /// The device that the file is on.
     package var device: UInt64
+    /// When its content last changed, in milliseconds since 1970.
+    package var modified: Int64
 
     /// Asks about an open file that somebody else owns.
     package init(descriptor: Int32) throws(SystemCallError) {
@@ -29,5 +31,6 @@ package struct FileStatus: Hashable, Sendable {
         }
         size = Int(status.st_size)
         device = UInt64(status.st_dev)
+        modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
     }
 }

@@ -18,4 +18,16 @@ package enum PageCache {
     package static func readAhead(_ descriptor: Int32, offset: Int, count: Int) throws(SystemCallError) {
         try check("readahead") { cposix_read_ahead(descriptor, offset, count) }
     }
+
+    /// Has reads through this descriptor bring in what they ask for, and nothing ahead of it.
+    package static func readExactly(_ descriptor: Int32) {
+        _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM)
+    }
+
+    /// Gives up what memory holds of that part of a file, as far as it is on the device; a hint, which cannot fail.
+    ///
+    /// What the kernel keeps in one piece (up to a megabyte or two) with bytes outside of that part stays.
+    package static func drop(_ descriptor: Int32, offset: Int, count: Int) {
+        _ = posix_fadvise(descriptor, offset, count, POSIX_FADV_DONTNEED)
+    }
 }

@@ -38,6 +38,12 @@ struct DirectoryTests {
         }
     }
 
+    @Test("what is no directory is not taken for an empty one")
+    func noDirectory() throws {
+        let file = try directory.write("", to: "file")
+        #expect(throws: SystemCallError(call: "opendir", errno: ENOTDIR, path: file)) { try Directory.names(in: file) }
+    }
+
     @Test(
         "the parent of a path",
         arguments: [

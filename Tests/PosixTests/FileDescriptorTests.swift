@@ -36,6 +36,31 @@ struct FileDescriptorTests {
         #expect(error == SystemCallError(call: "open", errno: EEXIST, path: path))
     }
 
+    @Test("a file that is to be changed must be there, and be no link")
+    func update() throws {
+        let path = directory.path("file")
+        #expect(throws: SystemCallError(call: "open", errno: ENOENT, path: path)) {
+            _ = try FileDescriptor.open(path, .update)
+        }
+        try directory.write("hello", to: "file")
+        let file = try FileDescriptor.open(path, .update)
+        try file.write(Array("J".utf8).span, at: 0)
+        try file.truncate(to: 4)
+        #expect(directory.read("file") == "Jell")
+        #expect(symlink(path, directory.path("link")) == 0)
+        #expect(throws: SystemCallError(call: "open", errno: ELOOP, path: directory.path("link"))) {
+            _ = try FileDescriptor.open(directory.path("link"), .update)
+        }
+    }
+
+    @Test("when a file changed is told in milliseconds")
+    func modified() throws {
+        let file = try FileDescriptor.open(directory.path("file"), .createNew)
+        let times = [timespec(), timespec(tv_sec: 1_234_567, tv_nsec: 890_999_999)]
+        #expect(futimens(file.rawValue, times) == 0)
+        #expect(try file.status().modified == 1_234_567_890)
+    }
+
     @Test("a new file is for its owner only")
     func permissions() throws {
         let file = try FileDescriptor.open(directory.path("file"), .createNew)

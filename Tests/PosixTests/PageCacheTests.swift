@@ -32,6 +32,27 @@ struct PageCacheTests {
         #expect(PageCache.holds(file.rawValue, offset: 0, count: size))
     }
 
+    @Test("what is given up is not there any more", .enabled(if: isOnDisk, "/tmp is in memory"))
+    func givenUp() throws {
+        let file = try makeFile()
+        try file.synchronizeData()
+        PageCache.drop(file.rawValue, offset: 0, count: size)
+        #expect(!PageCache.holds(file.rawValue, offset: 0, count: size))
+        PageCache.drop(-1, offset: 0, count: 1)
+    }
+
+    @Test("an exact reader brings in what it asks for only", .enabled(if: isOnDisk, "/tmp is in memory"))
+    func exact() throws {
+        do { try makeFile().synchronizeData() }
+        let file = try FileDescriptor.open(directory.path("file"), .read)
+        PageCache.drop(file.rawValue, offset: 0, count: size)
+        PageCache.readExactly(file.rawValue)
+        _ = try file.read(size / 2, at: 0)
+        #expect(PageCache.holds(file.rawValue, offset: 0, count: size / 2))
+        // Nothing of the other half: not even its first page.
+        #expect(!PageCache.holds(file.rawValue, offset: size / 2, count: 1))
+    }
+
     @Test("a hole anywhere in the window is noticed", .enabled(if: isOnDisk, "/tmp is in memory"))
     func hole() throws {
         let file = try makeFile()

@@ -12,8 +12,19 @@ package final class MemoryBlobStore: BlobStore {
         var kind: ContentKind
     }
 
+    /// What is left of a blob.
+    struct Remains {
+        var file: MemoryFile
+        var length: Int?
+    }
+
     struct State {
         var files: [Name: MemoryFile] = [:]
+        var unfinished: [Digest: Remains] = [:]
+        var leases: [Name: Int] = [:]
+        var quarantined: [Name] = []
+        var unreadable: Set<Name> = []
+        var space = StoreSpace(free: 1 << 40, total: 1 << 40)
         var openSpools = 0
         var spoolsMade = 0
         var spoolFailure: StoreError?
@@ -28,7 +39,7 @@ package final class MemoryBlobStore: BlobStore {
 
     package init() {}
 
-    /// How many spools are neither landed nor discarded: none, when all flights have ended.
+    /// How many spools are neither landed, kept nor discarded: none, when all flights have ended.
     package var openSpools: Int { state.withLock { $0.openSpools } }
 
     /// How many spools were ever made.
@@ -67,6 +78,31 @@ package final class MemoryBlobStore: BlobStore {
         state.withLock { _ = $0.files.removeValue(forKey: Name(digest: digest, kind: kind)) }
     }
 
+    /// Puts other bytes under a name, as a disk that rots would.
+    package func damage(_ digest: Digest, _ kind: ContentKind, to bytes: [UInt8]) {
+        let file = MemoryFile(bytes)
+        state.withLock { $0.files[Name(digest: digest, kind: kind)] = file }
+    }
+
+    /// From now on `check` finds that content unreadable.
+    package func makeUnreadable(_ digest: Digest, _ kind: ContentKind) {
+        state.withLock { _ = $0.unreadable.insert(Name(digest: digest, kind: kind)) }
+    }
+
+    /// Leaves the beginning of a blob, as a process that was killed would.
+    package func leave(_ bytes: [UInt8], of digest: Digest, expectedLength: Int? = nil) {
+        let remains = Remains(file: MemoryFile(bytes), length: expectedLength)
+        state.withLock { $0.unfinished[digest] = remains }
+    }
+
+    /// From now on this is the room on the device.
+    package func setSpace(_ space: StoreSpace) {
+        state.withLock { $0.space = space }
+    }
+
+    /// What was put aside, in order.
+    package var quarantined: [Digest] { state.withLock { $0.quarantined.map(\.digest) } }
+
     /// What is stored under a name.
     package func bytes(of digest: Digest, _ kind: ContentKind) -> [UInt8]? {
         state.withLock { $0.files[Name(digest: digest, kind: kind)] }?.bytes
@@ -74,12 +110,21 @@ package final class MemoryBlobStore: BlobStore {
 
     package func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)? {
         if let failure = state.withLock({ $0.openFailure }) { throw failure }
-        return state.withLock { $0.files[Name(digest: digest, kind: kind)] }
+        let name = Name(digest: digest, kind: kind)
+        let found = state.withLock { state -> MemoryFile? in
+            guard let file = state.files[name] else { return nil }
+            state.leases[name, default: 0] += 1
+            return file
+        }
+        return found.map { LeasedMemoryFile($0, name, in: self) }
     }
 
     package func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8] {
-        guard let file = file as? MemoryFile else { throw .failed(call: "contents", errno: 9) }
-        return file.bytes
+        switch file {
+        case let file as LeasedMemoryFile: return file.contents.bytes
+        case let file as MemoryFile: return file.bytes
+        default: throw .failed(call: "contents", errno: 9)
+        }
     }
 
     package func spool(for digest: Digest) throws(StoreError) -> any Spool {
@@ -95,8 +140,7 @@ package final class MemoryBlobStore: BlobStore {
 
     package func store(_ bytes: [UInt8], as digest: Digest, _ kind: ContentKind) async throws(StoreError) {
         if let failure = state.withLock({ $0.storeFailure }) { throw failure }
-        let file = MemoryFile()
-        file.append(bytes.span)
+        let file = MemoryFile(bytes)
         state.withLock { $0.files[Name(digest: digest, kind: kind)] = file }
     }
 

@@ -16,6 +16,11 @@ final class MemoryFile: StoredFile {
         unlink(template)
     }
 
+    convenience init(_ bytes: [UInt8]) {
+        self.init()
+        append(bytes.span)
+    }
+
     deinit {
         close(descriptor)
     }

@@ -11,24 +11,42 @@ final class MemorySpool: Spool {
         case ended
     }
 
+    private struct State {
+        var phase = Phase.writing
+        var length: Int?
+    }
+
     private let digest: Digest
     private let store: MemoryBlobStore
-    private let contents = MemoryFile()
-    private let phase = Locked(Phase.writing)
+    private let contents: MemoryFile
+    private let lease: LeasedMemoryFile
+    private let state: Locked<State>
 
-    init(for digest: Digest, in store: MemoryBlobStore) {
+    /// An empty one, or what an earlier one has left.
+    init(for digest: Digest, in store: MemoryBlobStore, from remains: MemoryBlobStore.Remains? = nil) {
         self.digest = digest
         self.store = store
+        contents = remains?.file ?? MemoryFile()
+        state = Locked(State(length: remains?.length))
+        let name = MemoryBlobStore.Name(digest: digest, kind: .blob)
+        store.state.withLock { $0.leases[name, default: 0] += 1 }
+        lease = LeasedMemoryFile(contents, name, in: store)
     }
 
     deinit {
-        discard()
+        leave()
     }
 
-    var file: any StoredFile { contents }
+    var file: any StoredFile { lease }
+    var received: Int { contents.size }
+    var expectedLength: Int? { state.withLock { $0.length } }
+
+    func expect(length: Int) {
+        state.withLock { $0.length = length }
+    }
 
     func append(_ bytes: Span<UInt8>) throws(StoreError) {
-        guard case .writing = phase.withLock({ $0 }) else { throw .failed(call: "append", errno: 9) }
+        guard case .writing = state.withLock({ $0.phase }) else { throw .failed(call: "append", errno: 9) }
         let (limit, failure) = store.state.withLock { ($0.appendLimit, $0.appendFailure) }
         guard contents.size + bytes.count <= limit else { throw failure }
         contents.append(bytes)
@@ -36,12 +54,12 @@ final class MemorySpool: Spool {
 
     func verify() -> Bool {
         let isRight = store.digest(of: contents.bytes, digest.algorithm) == digest
-        return phase.withLock { phase in
-            guard case .writing = phase else {
-                if case .verified(let earlier) = phase { return earlier }
+        return state.withLock { state in
+            guard case .writing = state.phase else {
+                if case .verified(let earlier) = state.phase { return earlier }
                 return false
             }
-            phase = .verified(isRight)
+            state.phase = .verified(isRight)
             return isRight
         }
     }
@@ -53,24 +71,46 @@ final class MemorySpool: Spool {
 
     func land() async throws(StoreError) {
         if let failure = store.state.withLock({ $0.landFailure }) { throw failure }
-        let mayLand = phase.withLock { phase in
-            guard case .verified(true) = phase else { return false }
-            phase = .ended
+        let mayLand = state.withLock { state in
+            guard case .verified(true) = state.phase else { return false }
+            state.phase = .ended
             return true
         }
         guard mayLand else { throw .failed(call: "land", errno: 22) }
         store.state.withLock { state in
             state.files[MemoryBlobStore.Name(digest: digest, kind: .blob)] = contents
+            state.unfinished[digest] = nil
             state.openSpools -= 1
         }
     }
 
+    func keep() async {
+        leave()
+    }
+
     func discard() {
-        let wasOpen = phase.withLock { phase in
-            if case .ended = phase { return false }
-            phase = .ended
-            return true
+        if end() != nil { store.state.withLock { $0.openSpools -= 1 } }
+    }
+
+    private func leave() {
+        guard let isUseful = end() else { return }
+        let remains = MemoryBlobStore.Remains(file: contents, length: expectedLength)
+        store.state.withLock { state in
+            state.openSpools -= 1
+            let other = state.unfinished[digest]?.file.size ?? 0
+            if isUseful, remains.file.size > other { state.unfinished[digest] = remains }
         }
-        if wasOpen { store.state.withLock { $0.openSpools -= 1 } }
+    }
+
+    /// Ends it, once; returns whether what it has is worth keeping.
+    private func end() -> Bool? {
+        state.withLock { state in
+            defer { state.phase = .ended }
+            switch state.phase {
+            case .ended: return nil
+            case .writing: return contents.size > 0
+            case .verified(let isRight): return isRight && contents.size > 0
+            }
+        }
     }
 }

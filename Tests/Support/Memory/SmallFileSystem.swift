@@ -8,9 +8,11 @@ package final class SmallFileSystem: Sendable {
 
     package static let isAvailable = (try? SmallFileSystem(bytes: 1 << 20)) != nil
 
-    package init(bytes: Int) throws {
+    /// Room for so many bytes, and where that matters for so many files and directories.
+    package init(bytes: Int, files: Int? = nil) throws {
         directory = try TemporaryDirectory("small")
-        guard mount("tmpfs", directory.path, "tmpfs", 0, "size=\(bytes)") == 0 else {
+        let options = "size=\(bytes)" + (files.map { ",nr_inodes=\($0)" } ?? "")
+        guard mount("tmpfs", directory.path, "tmpfs", 0, options) == 0 else {
             throw MountError(errno: errno)
         }
     }
