@@ -21,10 +21,16 @@ struct Tables: Sendable {
     var references: Table
     /// repository, list → `ListRecord`.
     var lists: Table
-    /// name → schema version, ``Totals``.
+    /// kind, digest → ``UseRecord``.
+    var uses: Table
+    /// kind, use, digest → nothing: the stored objects of a kind in the order of their last use.
+    var recency: Table
+    /// repository, tag or digest → ``PinRecord``.
+    var pins: Table
+    /// name → schema version, ``Totals``, and whether a rebuild is pending.
     var meta: Table
 
-    /// Room for what is to come: recency, ledger, pins.
+    /// With room for what is to come.
     static let maximum: UInt32 = 16
 
     init(in transaction: inout WriteTransaction) throws(LMDBError) {
@@ -35,6 +41,9 @@ struct Tables: Sendable {
         members = try transaction.table(named: "members")
         references = try transaction.table(named: "references")
         lists = try transaction.table(named: "lists")
+        uses = try transaction.table(named: "uses")
+        recency = try transaction.table(named: "recency")
+        pins = try transaction.table(named: "pins")
         meta = try transaction.table(named: "meta")
     }
 }

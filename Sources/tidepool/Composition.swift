@@ -85,6 +85,7 @@ struct Composition {
     func start() async throws -> [String] {
         let addresses = try await server.start()
         server.isReady = true
+        index.ready()
         return addresses
     }
 
