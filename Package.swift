@@ -87,7 +87,7 @@ let package = Package(
             path: "Tests/Support",
             exclude: ["README.md"]
         ),
-        .testTarget(name: "CommandTests", dependencies: ["tidepool", "Settings", argumentParser]),
+        .testTarget(name: "CommandTests", dependencies: ["tidepool", "RegistryHTTP", "Settings", argumentParser]),
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
@@ -103,7 +103,7 @@ let package = Package(
             dependencies: ["LMDBIndex", "LMDB", "MirrorCore", "MirrorTesting", "OCI", "Posix", "Locking", logging]
         ),
         .target(name: "HTTPTesting", dependencies: ["Locking", "Posix"], path: "Tests/HTTPTesting"),
-        .testTarget(name: "CurlTests", dependencies: ["Curl", "HTTPTesting", "Locking"]),
+        .testTarget(name: "CurlTests", dependencies: ["Curl", "HTTPTesting", "Locking", "Posix"]),
         .testTarget(
             name: "UpstreamHTTPTests",
             dependencies: ["UpstreamHTTP", "HTTPTesting", "MirrorCore", "OCI", "Curl", "Locking", logging]

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -87,4 +88,11 @@ long cposix_file_system_magic(const char *path) {
     struct statfs status;
     if (statfs(path, &status) < 0) return -1;
     return (long)status.f_type;
+}
+
+int cposix_terminal_columns(int fd) {
+    if (!isatty(fd)) return -1;
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) < 0) return 0;
+    return size.ws_col;
 }

@@ -61,6 +61,13 @@ final class EasyHandle {
         )
     }
 
+    /// Whether any byte of the request has gone out.
+    var hasSent: Bool {
+        var size = 0
+        _ = unsafe ccurl_getinfo_long(pointer, CURLINFO_REQUEST_SIZE, &size)
+        return size > 0
+    }
+
     /// The timeout that has run out, if one has; libcurl itself watches `connect` and `total`.
     func expiry(at now: ContinuousClock.Instant) -> TransferError? {
         let timeouts = request.timeouts
@@ -116,6 +123,7 @@ extension EasyHandle {
         try set(CURLOPT_SSL_VERIFYPEER, to: connection.isInsecure ? 0 : 1)
         try set(CURLOPT_SSL_VERIFYHOST, to: connection.isInsecure ? 0 : 2)
         if let proxy = connection.proxy { try set(CURLOPT_PROXY, to: proxy) }
+        if let path = connection.unixSocket { try set(CURLOPT_UNIX_SOCKET_PATH, to: path) }
         // The answer to CONNECT is not the response.
         try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, to: 1)
     }

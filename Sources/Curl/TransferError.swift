@@ -28,6 +28,8 @@ package struct TransferError: Error, Hashable {
     package var code: Code
     /// What libcurl says; it names hosts and ports, never a path or a header field.
     package var message: String
+    /// Whether any of the request had been sent: if not, the server cannot have acted on it.
+    package internal(set) var wasSent = false
 
     init(_ code: Code, _ message: String) {
         self.code = code

@@ -81,17 +81,21 @@ package struct TransferRequest: Sendable {
         package var proxy: String?
         /// Addresses that may not be connected to, judged by the address itself and not by the name.
         package var refused: Set<AddressClass>
+        /// The path of a Unix socket to connect to, at most 107 bytes, whatever host the URL names.
+        package var unixSocket: String?
 
         package init(
             caFile: String? = nil,
             isInsecure: Bool = false,
             proxy: String? = nil,
-            refused: Set<AddressClass> = []
+            refused: Set<AddressClass> = [],
+            unixSocket: String? = nil
         ) {
             self.caFile = caFile
             self.isInsecure = isInsecure
             self.proxy = proxy
             self.refused = refused
+            self.unixSocket = unixSocket
         }
     }
 }

@@ -64,7 +64,14 @@ struct Transfers {
 
     private mutating func end(_ handle: EasyHandle, with outcome: Result<ResponseHead, TransferError>) {
         guard let entry = entries.removeValue(forKey: ObjectIdentifier(handle)) else { return }
+        let wasSent = handle.hasSent
         multi.remove(handle)
-        entry.submission.end(with: outcome)
+        entry.submission.end(
+            with: outcome.mapError { error in
+                var error = error
+                error.wasSent = wasSent
+                return error
+            }
+        )
     }
 }

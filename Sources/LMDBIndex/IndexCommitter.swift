@@ -59,7 +59,7 @@ struct IndexCommitter {
                 // Nobody misses an access time for long: what is used is used again.
                 logger.warning("Uses of stored content not written", metadata: ["error": "\(error)"])
             }
-            storage.touches.settle(uses)
+            storage.touches.settle()
             guard uses.count >= Self.usesPerTransaction else { return }
         }
     }

@@ -40,7 +40,8 @@ struct IndexUpdate {
         case .list(let list, let repository, let record):
             let key = Key.list(list, try number(of: repository, &transaction))
             try transaction.put(record.record.span, for: key.span, in: tables.lists)
-        case .quota: break
+        case .quota(let account, let record):
+            try putQuota(account, record, &transaction)
         case .lost(let digest, let kind), .evicted(let digest, let kind):
             try remove(ObjectKey(digest: digest, kind: kind), &transaction)
         case .tagRemoved(let tag, let repository):
@@ -131,6 +132,18 @@ struct IndexUpdate {
         totals.replace(object.kind, oldSize: oldSize, newSize: size)
         let use = UseRecord(use: storage.touches.nextUse(), landedAt: now, usedAt: now)
         try transaction.setUse(of: object, to: use, in: tables)
+    }
+
+    /// Writes an account's record, unless a later one is stored: two may come in the wrong order.
+    private func putQuota(
+        _ account: QuotaAccount,
+        _ record: QuotaRecord,
+        _ transaction: inout WriteTransaction
+    ) throws(LMDBError) {
+        let key = Key.quota(account)
+        let stored = try transaction.withValue(for: key.span, in: tables.ledger) { QuotaRecord(record: $0)?.revision }
+        if let stored, let revision = stored, revision > record.revision { return }
+        try transaction.put(record.record.span, for: key.span, in: tables.ledger)
     }
 
     /// Forgets that content is stored; who may have it and who references it stays known.

@@ -23,6 +23,11 @@ enum Key {
         return key
     }
 
+    /// The same for a digest as it stands in another key.
+    static func member(encoded digest: [UInt8], _ kind: ContentKind, _ repository: UInt32) -> [UInt8] {
+        numbered(repository) + [kind.rawValue] + digest
+    }
+
     static func content(_ digest: Digest) -> [UInt8] {
         var key: [UInt8] = []
         key.reserveCapacity(1 + digest.algorithm.byteCount)
@@ -46,6 +51,22 @@ enum Key {
             key.append(digest)
         }
         return key
+    }
+
+    static func quota(_ account: QuotaAccount) -> [UInt8] {
+        Array(account.upstream.text.utf8) + [0] + Array(account.account.utf8)
+    }
+
+    /// The account that a key of the ledger stands for.
+    ///
+    /// Fails for bytes that are no such key.
+    static func account(of key: Span<UInt8>) -> QuotaAccount? {
+        let bytes = [UInt8](copying: key)
+        guard let end = bytes.firstIndex(of: 0),
+            let upstream = String(validating: bytes[..<end], as: UTF8.self),
+            let account = String(validating: bytes[(end + 1)...], as: UTF8.self)
+        else { return nil }
+        return QuotaAccount(upstream: UpstreamName(upstream), account: account)
     }
 
     static let schema = Array("schema".utf8)

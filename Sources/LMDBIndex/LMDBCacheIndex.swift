@@ -74,7 +74,29 @@ package final class LMDBCacheIndex: CacheIndex {
         return record?.size
     }
 
-    package func quotaRecords() -> [QuotaAccount: QuotaRecord] { [:] }
+    package func quotaRecords() -> [QuotaAccount: QuotaRecord] {
+        var damaged = 0
+        let records = read { transaction throws(LMDBError) in
+            var records: [QuotaAccount: QuotaRecord] = [:]
+            // There are as many as accounts in the settings, past and present.
+            try transaction.walk(prefix: [UInt8]().span, in: storage.tables.ledger, limit: 1000) { key, record in
+                if let account = Key.account(of: key), let record = QuotaRecord(record: record) {
+                    records[account] = record
+                } else {
+                    damaged += 1
+                }
+                return true
+            }
+            return .found(records)
+        }
+        if damaged > 0 {
+            logger.error(
+                "Accounts of the quota ledger are damaged and count as absent",
+                metadata: ["count": "\(damaged)"]
+            )
+        }
+        return records ?? [:]
+    }
 
     package func totals() -> StoredTotals {
         let totals: Totals? = record(in: storage.tables.meta, for: Key.totals)
@@ -111,6 +133,35 @@ package final class LMDBCacheIndex: CacheIndex {
 
     package func touch(_ digest: Digest, as kind: ContentKind) {
         storage.touches.touch(ObjectKey(digest: digest, kind: kind))
+    }
+
+    package func claimedSize(of digest: Digest, in repository: Repository) -> Int? {
+        let child = Key.content(digest)
+        return read { transaction throws(LMDBError) in
+            guard let number = try storage.number(of: repository, transaction) else { return .absent }
+            for claim in try claims(on: child, transaction) {
+                let key = Key.member(encoded: claim.parent, .manifest, number)
+                let isMember = try transaction.withValue(for: key.span, in: storage.tables.members) { _ in true }
+                if isMember ?? false { return .found(claim.size) }
+            }
+            return .absent
+        }
+    }
+
+    /// The manifests that name a child, by their digests as keys have them, and the sizes that they give; the first 64.
+    private func claims(
+        on child: [UInt8],
+        _ transaction: borrowing ReadTransaction
+    ) throws(LMDBError) -> [(parent: [UInt8], size: Int)] {
+        var claims: [(parent: [UInt8], size: Int)] = []
+        try transaction.walk(prefix: child.span, in: storage.tables.references, limit: 64) { key, record in
+            if let reference = ReferenceRecord(record: record) {
+                let parent = key.extracting(droppingFirst: child.count)
+                claims.append((parent.indices.map { parent[$0] }, reference.size))
+            }
+            return true
+        }
+        return claims
     }
 
     package func post(_ changes: [IndexChange]) {

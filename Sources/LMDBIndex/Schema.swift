@@ -21,6 +21,8 @@ struct Tables: Sendable {
     var references: Table
     /// repository, list → `ListRecord`.
     var lists: Table
+    /// upstream, account → `QuotaRecord`.
+    var ledger: Table
     /// kind, digest → ``UseRecord``.
     var uses: Table
     /// kind, use, digest → nothing: the stored objects of a kind in the order of their last use.
@@ -31,6 +33,8 @@ struct Tables: Sendable {
     var meta: Table
 
     /// With room for what is to come.
+    ///
+    /// An index made before a table was thought of gets it when it is opened.
     static let maximum: UInt32 = 16
 
     init(in transaction: inout WriteTransaction) throws(LMDBError) {
@@ -41,6 +45,7 @@ struct Tables: Sendable {
         members = try transaction.table(named: "members")
         references = try transaction.table(named: "references")
         lists = try transaction.table(named: "lists")
+        ledger = try transaction.table(named: "ledger")
         uses = try transaction.table(named: "uses")
         recency = try transaction.table(named: "recency")
         pins = try transaction.table(named: "pins")

@@ -8,9 +8,13 @@ import Synchronization
 /// Any thread, an event loop's included: a use is one entry of a dictionary behind one of a few locks. Bounded: beyond that
 /// a use is not noted, which can only make something go before its time.
 final class Touches: Sendable {
-    typealias Shard = Locked<[ObjectKey: Use]>
+    private struct Shard {
+        var noted: [ObjectKey: Use] = [:]
+        /// Those that are being written: apart, so that no event loop comes to copy a dictionary that is being read.
+        var folding: [ObjectKey: Use] = [:]
+    }
 
-    private let shards = (0..<16).map { _ in Shard([:]) }
+    private let shards = (0..<16).map { _ in Locked(Shard()) }
     private let lastUse: Atomic<Use>
 
     /// Some 100 bytes each.
@@ -31,40 +35,38 @@ final class Touches: Sendable {
         let use = nextUse()
         shard(of: key)
             .withLock { shard in
-                guard shard.count < Self.mostKeptPerShard || shard[key] != nil else { return }
-                shard[key] = use
+                guard shard.noted.count < Self.mostKeptPerShard || shard.noted[key] != nil else { return }
+                shard.noted[key] = use
             }
     }
 
     /// A use that the tables may not know yet.
     func pendingUse(of key: ObjectKey) -> Use? {
-        shard(of: key).withLock { $0[key] }
+        shard(of: key).withLock { $0.noted[key] ?? $0.folding[key] }
     }
 
-    /// Some of the uses, to be written: `limit`, or as many as one lock keeps.
+    /// Some of the uses, to be written by the one thread that writes: `limit`, or as many as one lock keeps.
     ///
-    /// They stay until they are ``settle(_:)``d, so that there is no moment at which nobody knows of them.
+    /// They stay until they are ``settle()``d, so that there is no moment at which nobody knows of them.
     func pending(upTo limit: Int) -> [ObjectKey: Use] {
         var found: [ObjectKey: Use] = [:]
         for shard in shards {
             guard found.count < limit else { break }
-            let uses = shard.withLock { $0 }
+            let uses = shard.withLock { shard in
+                if shard.folding.isEmpty { swap(&shard.noted, &shard.folding) }
+                return shard.folding
+            }
             if found.isEmpty { found = uses } else { found.merge(uses) { $1 } }
         }
         return found
     }
 
-    /// Takes out what was written, but for what was used again meanwhile.
-    func settle(_ written: [ObjectKey: Use]) {
-        for (key, use) in written {
-            shard(of: key)
-                .withLock { shard in
-                    if shard[key] == use { shard[key] = nil }
-                }
-        }
+    /// What ``pending(upTo:)`` gave is written, or given up.
+    func settle() {
+        for shard in shards { shard.withLock { $0.folding = [:] } }
     }
 
-    private func shard(of key: ObjectKey) -> Shard {
+    private func shard(of key: ObjectKey) -> Locked<Shard> {
         // Any byte of a hash will do.
         shards[Int(key.digest[31]) % shards.count]
     }

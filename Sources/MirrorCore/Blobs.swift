@@ -35,7 +35,8 @@ extension PullThrough {
                 }
                 return .stored(file, .hit)
             }
-            switch flights.depart(digest, from: repository, for: caller) {
+            let route = try await route(of: digest, inquiry)
+            switch flights.depart(digest, by: route, for: caller) {
             case .departed(let flight):
                 return try await board(flight, from: repository, isNew: true, deadline)
             case .underWay(let flight):
@@ -54,6 +55,30 @@ extension PullThrough {
             }
         }
         throw .tooSlow
+    }
+
+    /// The way that a blob is to come: content sources first, if the repository is known to have it.
+    ///
+    /// A claim of the repository's own manifests is enough, and the upstream is asked nothing; else a HEAD, which is free.
+    private func route(of digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> FlightRoute {
+        let repository = inquiry.repository
+        let direct = FlightRoute(sources: [FlightSource(repository: repository)])
+        guard flights.flight(for: digest) == nil else { return direct }
+        let candidates = context.contentSources.candidates(for: digest, in: repository)
+        guard !candidates.isEmpty, let length = try await knownLength(of: digest, inquiry) else { return direct }
+        let sources = candidates.map { FlightSource(repository: repository, contentSource: $0.name) }
+        return FlightRoute(sources: sources + direct.sources, length: length)
+    }
+
+    /// The length of a blob that the repository is known to have; `nil` where that cannot be found out for nothing.
+    private func knownLength(of digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> Int? {
+        if let claimed = claimedSize(of: digest, in: inquiry.repository) { return claimed }
+        do throws(MirrorError) {
+            return try await prove(digest, .blob, inquiry).proof.size
+        } catch {
+            guard error.isOutage else { throw error }
+            return nil
+        }
     }
 
     private func isProved(_ digest: Digest, in repository: Repository) -> Bool {

@@ -5,7 +5,7 @@ package import OCI
 /// `LMDBIndex` implements it. Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
 /// record that cannot be read is logged by the implementation and counts as absent. Writes are queued to one writer and
 /// committed in batches, in the order of the calls.
-package protocol CacheIndex: Sendable {
+package protocol CacheIndex: LedgerStore {
     func tag(_ tag: Tag, in repository: Repository) -> TagRecord?
 
     /// The proof that a repository has content with this digest, as this kind.
@@ -22,14 +22,22 @@ package protocol CacheIndex: Sendable {
     /// The size that some stored manifest gives for a blob: for registries that do not tell it.
     func claimedSize(of digest: Digest) -> Int?
 
+    /// The size that a manifest which the repository is proved to have gives for its child; `nil` when none names it.
+    ///
+    /// Looks at no more than 64 of the manifests that name the child.
+    func claimedSize(of digest: Digest, in repository: Repository) -> Int?
+
     /// A kept tag list or list of referrers.
     func list(_ key: ListKey, in repository: Repository) -> ListRecord?
 
-    /// The accounts of the quota ledger; read once, at start.
-    func quotaRecords() -> [QuotaAccount: QuotaRecord]
-
     /// How many objects of a kind are stored, and their bytes.
     func totals() -> StoredTotals
+}
+
+/// Where the quota ledger is kept: the index, as far as the ledger knows it.
+package protocol LedgerStore: Sendable {
+    /// The accounts of the quota ledger; read once, at start.
+    func quotaRecords() -> [QuotaAccount: QuotaRecord]
 
     /// Notes that stored content is being used: the most recent use of all, until the next.
     ///
@@ -135,6 +143,8 @@ package enum IndexChange: Hashable, Sendable {
     case blob(Digest, size: Int)
     case list(ListKey, in: Repository, ListRecord)
     /// An account of the quota ledger.
+    ///
+    /// Left out when what is stored has a higher ``QuotaRecord/revision``: in whatever order two of them come, the later stays.
     case quota(QuotaAccount, QuotaRecord)
     /// The store no longer has it (missing, short or damaged): forget that it is stored, keep what is known of it.
     case lost(Digest, ContentKind)

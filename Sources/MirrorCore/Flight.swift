@@ -7,8 +7,9 @@ import OCI
 /// thread through the hash into a spool file; readers follow the file. Nothing is held in memory, and no reader can slow
 /// it down. ``FlightTable`` starts it and drops it when it has landed.
 ///
-/// A flight has sources: repositories whose upstreams are known, or believed, to have the blob. When one of them refuses,
-/// those who came by it get that answer, and the flight goes on from the next.
+/// A flight has sources: repositories whose upstreams are known, or believed, to have the blob, and registries that may
+/// have it too. When one of them refuses, those who came by that repository get the answer if it has no other source, and
+/// the flight goes on from the next.
 final class Flight: Sendable {
     let digest: Digest
     let errand: Errand
@@ -17,7 +18,7 @@ final class Flight: Sendable {
 
     struct State {
         var progress = FlightState()
-        var sources: [Repository]
+        var sources: [FlightSource]
         /// What the sources that were given up answered.
         var refusals: [Repository: MirrorError] = [:]
         /// Told when the head has come, by source.
@@ -29,44 +30,49 @@ final class Flight: Sendable {
         var isWakePlanned = false
     }
 
-    init(_ digest: Digest, from source: Repository, for errand: Errand, time: Timekeeper) {
+    /// The length that the repository's own manifest or upstream gives: what a content source has to agree with.
+    let claimedLength: Int?
+
+    init(_ digest: Digest, by route: FlightRoute, for errand: Errand, time: Timekeeper) {
         self.digest = digest
         self.errand = errand
         self.time = time
-        state = Locked(State(sources: [source]))
+        claimedLength = route.length
+        state = Locked(State(sources: route.sources))
     }
 
     // MARK: - Joining
 
     func hasSource(_ repository: Repository) -> Bool {
-        state.withLock { $0.sources.contains(repository) }
+        state.withLock { $0.sources.contains { $0.repository == repository } }
     }
 
     /// Adds a repository that is proved to have the blob.
     ///
     /// Returns `false` when the flight has been given up meanwhile.
-    func add(_ source: Repository) -> Bool {
-        state.withLock { state in
+    func add(_ repository: Repository) -> Bool {
+        let source = FlightSource(repository: repository)
+        return state.withLock { state in
             guard !state.sources.isEmpty else { return false }
             if !state.sources.contains(source) { state.sources.append(source) }
-            state.refusals[source] = nil
+            state.refusals[repository] = nil
             return true
         }
     }
 
     /// The length of the blob once the head has come; `nil` when the deadline comes first.
-    func head(for source: Repository, until deadline: Deadline) async -> Result<Int?, MirrorError>? {
+    func head(for repository: Repository, until deadline: Deadline) async -> Result<Int?, MirrorError>? {
         let promise = state.withLock { state in
-            if let promise = state.heads[source] { return promise }
+            if let promise = state.heads[repository] { return promise }
             let promise = Promise<Result<Int?, MirrorError>>()
-            if let error = state.refusals[source] {
+            if let error = state.refusals[repository] {
                 promise.fulfil(.failure(error))
             } else if case .failed(let error) = state.progress.phase {
                 promise.fulfil(.failure(error))
             } else if state.isHeadAnnounced {
                 promise.fulfil(.success(state.progress.length))
             } else {
-                state.heads[source] = promise
+                state.heads[repository] = promise
             }
             return promise
         }
@@ -98,16 +104,17 @@ final class Flight: Sendable {
     }
 
     /// The source to ask, or `nil` when all have refused.
-    func currentSource() -> Repository? {
+    func currentSource() -> FlightSource? {
         state.withLock { $0.sources.first }
     }
 
     /// The present source does not have it: those who came by it are told, and the next one is asked.
-    func sourceRefused(_ source: Repository, _ error: MirrorError) {
-        let promise = state.withLock { state in
+    func sourceRefused(_ source: FlightSource, _ error: MirrorError) {
+        let promise: Promise<Result<Int?, MirrorError>>? = state.withLock { state in
             state.sources.removeAll { $0 == source }
-            state.refusals[source] = error
-            return state.heads.removeValue(forKey: source)
+            guard !state.sources.contains(where: { $0.repository == source.repository }) else { return nil }
+            state.refusals[source.repository] = error
+            return state.heads.removeValue(forKey: source.repository)
         }
         promise?.fulfil(.failure(error))
     }
@@ -163,8 +170,8 @@ final class Flight: Sendable {
         act { $0.progress.mismatched() }
     }
 
-    func verified(commonPrefix: Int?) {
-        act { $0.progress.verified(commonPrefix: commonPrefix) }
+    func verified(commonPrefixes: [Int]) {
+        act { $0.progress.verified(commonPrefixes: commonPrefixes) }
         announceHead()
     }
 

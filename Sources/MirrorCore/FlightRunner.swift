@@ -1,27 +1,6 @@
 import Logging
 import OCI
 
-/// What flights need of the rest of the core.
-struct FlightContext: Sendable {
-    var upstreams: [UpstreamName: any Upstream]
-    var contentSources: [UpstreamName: any Upstream]
-    var policies: [UpstreamName: UpstreamPolicy]
-    var store: any BlobStore
-    var index: any CacheIndex
-    var ledger: any QuotaLedger
-    var time: Timekeeper
-    var metrics: Metrics
-    var logger: Logger
-
-    /// Brings the gauges of what is stored up to date.
-    func publishTotals() {
-        let totals = index.totals()
-        metrics.set(.cacheBytes, to: totals.blobBytes)
-        metrics.set(.cacheObjects, to: totals.blobs, "blob")
-        metrics.set(.cacheObjects, to: totals.manifests, "manifest")
-    }
-}
-
 /// Brings one flight home: transfers, resumes, changes source, verifies, lands.
 struct FlightRunner: Sendable {
     let flight: Flight
@@ -44,8 +23,18 @@ struct FlightRunner: Sendable {
     /// How a flight ended.
     enum End: Hashable, Sendable {
         /// The digest matched: readers are being served, and the blob is to be landed.
-        case verified(source: Repository)
+        case verified(source: FlightSource)
         case failed(MirrorError)
+    }
+
+    /// The spools that were wrong, and who filled the present one.
+    private struct Journey {
+        var wrongSpools: [any Spool] = []
+        /// Content sources that bytes of the present spool came from.
+        var contributors: Set<FlightSource> = []
+        var hasUpstreamBeenWrong = false
+        /// Failures in a row.
+        var failures = 0
     }
 
     /// Transfers until the digest matches, or there is nothing left to try.
@@ -53,71 +42,116 @@ struct FlightRunner: Sendable {
     /// Tells the flight of a success, so that readers get the tail; a failure is for the caller to tell, after it has
     /// taken the flight out of the table.
     func transfer() async -> End {
-        var failures = 0
-        var firstSpool: (any Spool)?
-        defer { firstSpool?.discard() }
+        var journey = Journey()
+        let end = await transfer(&journey)
+        for spool in journey.wrongSpools { spool.discard() }
+        return end
+    }
+
+    private func transfer(_ journey: inout Journey) async -> End {
         while let source = flight.currentSource() {
-            let before = flight.received
-            do throws(UpstreamError) {
-                try await attempt(source, from: before)
-            } catch  where !isComplete {
-                if flight.received - before >= Self.progressThatCounts { failures = 0 }
-                switch disposition(of: error, after: failures, source) {
-                case .nextSource(let refusal):
-                    flight.sourceRefused(source, refusal)
-                    if flight.currentSource() == nil { return failed(refusal) }
-                case .retry(let delay):
-                    failures += 1
-                    log("blob transfer broke, going on", error, ["received": "\(flight.received)"])
-                    if flight.received > 0 { context.metrics.add(to: .flightResumes) }
-                    await context.time.sleep(delay)
-                    if Task.isCancelled { return failed(.shuttingDown) }
-                case .fail(let reason):
-                    log("blob transfer given up", error, [:])
-                    return failed(reason)
-                }
+            if let error = await leg(source, &journey), !isComplete {
+                if let end = await react(to: error, from: source, &journey) { return end }
                 continue
-            } catch {
-                // Broken off, or out of range, behind the last byte: all of it is here, and the digest decides.
             }
+            // Broken off, or out of range, behind the last byte: all of it is here all the same, and the digest decides.
             guard let spool = sink.spool else { return failed(.unavailable(reason: "empty", retryAfter: nil)) }
             if spool.verify() {
-                let common = await commonPrefix(of: firstSpool, with: spool)
-                flight.verified(commonPrefix: common)
+                flight.verified(commonPrefixes: await commonPrefixes(of: journey.wrongSpools, with: spool))
                 return .verified(source: source)
             }
-            context.metrics.add(to: .digestMismatches)
-            log("blob has another digest than asked for", nil, ["received": "\(flight.received)"])
-            guard firstSpool == nil else { return failed(.corrupt) }
-            firstSpool = sink.releaseSpool()
-            flight.mismatched()
+            guard startOver(after: source, &journey) else { return failed(.corrupt) }
         }
-        return failed(.blobUnknown)
+        return failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
+    }
+
+    /// One transfer from a source, on from what is here; returns why it ended early.
+    private func leg(_ source: FlightSource, _ journey: inout Journey) async -> UpstreamError? {
+        let before = flight.received
+        defer {
+            let progress = flight.received - before
+            if progress > 0, source.contentSource != nil { journey.contributors.insert(source) }
+            if progress >= Self.progressThatCounts { journey.failures = 0 }
+        }
+        do throws(UpstreamError) {
+            try await attempt(source, from: before)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Goes on to the next source, or waits for the next try; returns how the flight ended if neither is left.
+    private func react(
+        to error: UpstreamError,
+        from source: FlightSource,
+        _ journey: inout Journey
+    ) async -> End? {
+        switch disposition(of: error, after: journey.failures, source) {
+        case .nextSource(let refusal):
+            flight.sourceRefused(source, refusal)
+            return flight.currentSource() == nil ? failed(refusal) : nil
+        case .retry(let delay):
+            journey.failures += 1
+            log("blob transfer broke, going on", source, error, ["received": "\(flight.received)"])
+            if flight.received > 0 { context.metrics.add(to: .flightResumes) }
+            await context.time.sleep(delay)
+            return Task.isCancelled ? failed(.shuttingDown) : nil
+        case .fail(let reason):
+            log("blob transfer given up", source, error)
+            return failed(reason)
+        }
+    }
+
+    /// Sets a wrong spool aside, and who is to blame for it; returns `false` when the upstream was wrong twice.
+    private func startOver(after source: FlightSource, _ journey: inout Journey) -> Bool {
+        context.metrics.add(to: .digestMismatches)
+        log("blob has another digest than asked for", source, nil, ["received": "\(flight.received)"])
+        if journey.contributors.isEmpty {
+            guard !journey.hasUpstreamBeenWrong else { return false }
+            journey.hasUpstreamBeenWrong = true
+        }
+        for contributor in journey.contributors {
+            noteFailure(.wrongBytes, of: contributor)
+            flight.sourceRefused(contributor, .corrupt)
+        }
+        journey.contributors = []
+        if let spool = sink.releaseSpool() { journey.wrongSpools.append(spool) }
+        flight.mismatched()
+        return true
     }
 
     /// Makes a verified blob durable and visible, and records who is proved to have it.
-    func land(from source: Repository) async {
+    func land(from source: FlightSource) async {
         guard let spool = sink.spool else { return }
         do {
             try await spool.land()
             let membership = Membership(mediaType: MediaType.octetStream, provedAt: context.time.wall())
             try await context.index.commit([
                 .blob(flight.digest, size: flight.received),
-                .membership(flight.digest, .blob, in: source, membership),
+                .membership(flight.digest, .blob, in: source.repository, membership),
             ])
             context.publishTotals()
         } catch {
             // The clients have their bytes all the same; the next one fetches again.
             spool.discard()
-            log("blob could not be stored", nil, ["error": "\(error)"])
+            log("blob could not be stored", source, nil, ["error": "\(error)"])
         }
     }
 
     // MARK: - One attempt
 
-    private func attempt(_ source: Repository, from offset: Int) async throws(UpstreamError) {
-        guard let upstream = context.upstreams[source.upstream] else { throw .notFound }
-        try await upstream.blob(flight.digest, in: source.name, from: offset, into: sink, for: flight.errand)
+    private func attempt(_ source: FlightSource, from offset: Int) async throws(UpstreamError) {
+        guard let registry = context.registry(of: source) else { throw .notFound }
+        sink.expect(length: source.contentSource == nil ? nil : flight.claimedLength)
+        do throws(UpstreamError) {
+            let name = source.repository.name
+            try await registry.blob(flight.digest, in: name, from: offset, into: sink, for: flight.errand)
+            context.standings.answered(source.registry)
+        } catch {
+            context.standings.failed(error, source.registry, isFree: false)
+            throw error
+        }
         if let length = flight.length, flight.received < length { throw .unavailable(.truncated) }
     }
 
@@ -128,23 +162,34 @@ struct FlightRunner: Sendable {
         case fail(MirrorError)
     }
 
-    private func disposition(of error: UpstreamError, after failures: Int, _ source: Repository) -> Disposition {
+    private func disposition(of error: UpstreamError, after failures: Int, _ source: FlightSource) -> Disposition {
         let outcome = MirrorError(error, missing: .blobUnknown)
+        if source.contentSource != nil, error != .refusedBySink, error != .cancelled {
+            // The upstream is next, and goes on from the last byte: nobody waits for a source to recover.
+            noteFailure(.error(error), of: source)
+            return .nextSource(outcome)
+        }
         switch error {
         case .notFound, .denied, .credentialsRefused, .headUnsupported, .unusable, .reserved:
             return .nextSource(outcome)
         case .cancelled: return .fail(.shuttingDown)
         case .refusedBySink:
-            if case .store(let reason) = sink.takeRefusal() {
-                log("blob cannot be written to the data directory", nil, ["reason": "\(reason)"])
+            let refusal = sink.takeRefusal()
+            if case .store(let reason) = refusal {
+                log("blob cannot be written to the data directory", source, nil, ["reason": "\(reason)"])
                 return .fail(MirrorError(storage: reason))
+            }
+            if source.contentSource != nil {
+                log("content source has another blob than asked for", source, nil)
+                noteFailure(.wrongBytes, of: source)
+                return .nextSource(.corrupt)
             }
         case .pullLimited(let wait?), .abuseLimited(let wait?):
             // Those who wait for the head are better told than kept.
             if flight.received == 0, wait > Self.longestWaitBeforeHead { return .nextSource(outcome) }
         case .unavailable, .pullLimited, .abuseLimited: break
         }
-        let retries = context.policies[source.upstream]?.retries ?? 0
+        let retries = context.policies[source.repository.upstream]?.retries ?? 0
         // Before the head, clients can still go elsewhere: they are not held for long.
         let limit = flight.received > 0 ? retries : min(retries, Self.retriesBeforeHead)
         return failures < limit ? .retry(after: delay(after: failures, error)) : .nextSource(outcome)
@@ -165,12 +210,18 @@ struct FlightRunner: Sendable {
         }
     }
 
+    private func noteFailure(_ failure: SourceHealth.Failure, of source: FlightSource) {
+        guard let name = source.contentSource else { return }
+        context.contentSources.note(failure, of: name, flight.digest, in: source.repository)
+    }
+
     /// Asks for the length that a response did not tell, while its body is already coming.
     private static func askLength(of flight: Flight, _ context: FlightContext) async {
-        guard let source = flight.currentSource(), let upstream = context.upstreams[source.upstream] else {
+        guard let source = flight.currentSource(), let registry = context.registry(of: source) else {
             return flight.settleLength(nil)
         }
-        let told = (try? await upstream.headBlob(flight.digest, in: source.name, for: flight.errand)) ?? nil
+        let name = source.repository.name
+        let told = (try? await registry.headBlob(flight.digest, in: name, for: flight.errand)) ?? nil
         // What some manifest claims comes last: anybody can write a manifest.
         flight.settleLength(told ?? context.index.claimedSize(of: flight.digest))
     }
@@ -180,15 +231,24 @@ struct FlightRunner: Sendable {
         return .failed(error)
     }
 
-    private func log(_ message: Logger.Message, _ error: UpstreamError?, _ metadata: Logger.Metadata) {
+    private func log(
+        _ message: Logger.Message,
+        _ source: FlightSource,
+        _ error: UpstreamError?,
+        _ metadata: Logger.Metadata = [:]
+    ) {
         var metadata = metadata
         metadata["digest"] = "\(flight.digest)"
+        metadata["from"] = "\(source.registry)"
         if let error { metadata["error"] = "\(error.label)" }
         context.logger.warning(message, metadata: metadata)
     }
 
-    private func commonPrefix(of first: (any Spool)?, with second: any Spool) async -> Int? {
-        guard let first else { return nil }
-        return (try? await second.commonPrefix(with: first)) ?? 0
+    private func commonPrefixes(of spools: [any Spool], with verified: any Spool) async -> [Int] {
+        var prefixes: [Int] = []
+        for spool in spools {
+            prefixes.append((try? await verified.commonPrefix(with: spool)) ?? 0)
+        }
+        return prefixes
     }
 }

@@ -19,6 +19,8 @@ final class FlightSink: BlobSink {
         var refusal: Refusal?
         /// Bytes that the registry sends again, because it ignored the range.
         var excess = 0
+        /// The length that the next head has to agree with.
+        var expectedLength: Int?
     }
 
     private let flight: Flight
@@ -39,7 +41,8 @@ final class FlightSink: BlobSink {
     func begin(_ head: BlobHead) -> Bool {
         let received = flight.received
         guard head.offset == received || head.offset == 0 else { return refuse(.changed) }
-        if let known = flight.length, let told = head.length, known != told { return refuse(.changed) }
+        let expected = state.withLock { $0.expectedLength }
+        if let known = flight.length ?? expected, let told = head.length, known != told { return refuse(.changed) }
         let isFirst = state.withLock { state in
             state.excess = received - head.offset
             return state.spool == nil
@@ -48,7 +51,7 @@ final class FlightSink: BlobSink {
         do throws(StoreError) {
             let spool = try store.spool(for: flight.digest)
             state.withLock { $0.spool = spool }
-            flight.began(file: spool.file, length: head.length)
+            flight.began(file: spool.file, length: head.length ?? expected)
             if flight.length == nil { whenLengthIsUnknown() }
             return true
         } catch {
@@ -80,6 +83,11 @@ final class FlightSink: BlobSink {
     }
 
     // MARK: - For the runner, between transfers
+
+    /// Says what length the next transfer has to have, whatever its head tells; `nil` leaves it to the head.
+    func expect(length: Int?) {
+        state.withLock { $0.expectedLength = length }
+    }
 
     /// The spool of this generation, if the head has come.
     var spool: (any Spool)? {

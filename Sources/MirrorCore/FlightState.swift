@@ -3,7 +3,7 @@
 ///                 began                  verified
 ///     departing ─────────▶ streaming ─────────────────▶ verified
 ///         │                 │     ▲                        ▲
-///         │        mismatch ▼     │ began (second file)    │
+///         │        mismatch ▼     │ began (next file)    │
 ///         │              refetching ───────────────────────┘
 ///         │                 │
 ///         └──── failed ─────┴──────────────▶ failed
@@ -12,8 +12,8 @@
 /// the lock is released. The numbered rules are cited by the tests.
 ///
 /// 1. A reader whose range reaches the blob's last byte is not given the last ``heldBack`` bytes before the digest matched.
-/// 2. After a mismatch the blob comes once more, into a second file. A reader that has been given bytes of the first goes
-///    on only when what it was given is the same in the second, which is known when the second has been verified.
+/// 2. After a mismatch the blob comes once more, into another file. A reader that has been given bytes of an earlier one
+///    goes on only when what it was given is the same in the last, which is known when that has been verified.
 /// 3. Whoever waits is woken at the next change that can matter to it, and by the end at the latest.
 struct FlightState {
     /// How much of a blob's end waits for the verification.
@@ -23,21 +23,21 @@ struct FlightState {
         case departing
         /// Bytes are landing in the spool of this generation.
         case streaming
-        /// The first file was wrong, and the second has not begun.
+        /// The last file was wrong, and the next has not begun.
         case refetching
         case verified
         case failed(MirrorError)
     }
 
     private(set) var phase = Phase.departing
-    /// The file that is read from: 0 is the first, 1 the one after a mismatch.
+    /// The file that is read from: 0 is the first, and each mismatch begins another.
     private(set) var generation = 0
     /// Bytes in the spool of this generation.
     private(set) var received = 0
     /// The length of the blob, once something told it.
     private(set) var length: Int?
-    /// After a mismatch: up to where the first file and the verified one are the same.
-    private(set) var commonPrefix: Int?
+    /// Up to where each file that was wrong and the verified one are the same.
+    private(set) var commonPrefixes: [Int] = []
     private(set) var file: (any StoredFile)?
     private var waiting: [@Sendable () -> Void] = []
 
@@ -63,7 +63,7 @@ struct FlightState {
         received += count
     }
 
-    /// The first file does not have the digest.
+    /// The file does not have the digest.
     mutating func mismatched() -> Wakes {
         generation += 1
         received = 0
@@ -73,10 +73,10 @@ struct FlightState {
 
     /// The digest matched.
     ///
-    /// `commonPrefix` compares with the first file, where there was one.
-    mutating func verified(commonPrefix: Int?) -> Wakes {
+    /// `commonPrefixes` compares with the files that were wrong, one for each.
+    mutating func verified(commonPrefixes: [Int] = []) -> Wakes {
         length = received
-        self.commonPrefix = commonPrefix
+        self.commonPrefixes = commonPrefixes
         phase = .verified
         return takeWaiting()
     }
@@ -131,7 +131,8 @@ struct FlightState {
     private func adopt(_ position: inout Position) -> Bool {
         guard position.generation != generation else { return true }
         let hasSent = position.offset > position.range.lowerBound
-        guard !hasSent || commonPrefix.map({ position.offset <= $0 }) ?? false else { return false }
+        let common = commonPrefixes.indices.contains(position.generation) ? commonPrefixes[position.generation] : 0
+        guard !hasSent || position.offset <= common else { return false }
         position.generation = generation
         return true
     }

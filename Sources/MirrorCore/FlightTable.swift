@@ -32,13 +32,13 @@ final class FlightTable: Sendable {
     }
 
     /// Starts a flight, unless there is one by now.
-    func depart(_ digest: Digest, from source: Repository, for caller: Caller) -> Departure {
+    func depart(_ digest: Digest, by route: FlightRoute, for caller: Caller) -> Departure {
         let departure: Departure = state.withLock { state in
             if let entry = state.flights[digest] { return .underWay(entry.flight) }
             guard state.isOpen else { return .closed }
             // Flights leave the table after they are in the index: under this lock, one of the two has it.
             guard context.index.blobSize(digest) == nil else { return .landed }
-            let flight = Flight(digest, from: source, for: Errand(for: caller), time: context.time)
+            let flight = Flight(digest, by: route, for: Errand(for: caller), time: context.time)
             state.flights[digest] = (flight, Task { await fly(flight) })
             return .departed(flight)
         }

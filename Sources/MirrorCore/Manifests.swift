@@ -9,49 +9,6 @@ struct Proof: Hashable, Sendable {
 
 /// Manifests: fetched by digest, verified, kept for ever. DESIGN rules 1, 3, 13 and 15.
 extension PullThrough {
-    package func cachedManifest<Result>(
-        _ reference: Reference,
-        in repository: Repository,
-        for caller: Caller,
-        _ body: (ManifestHead, borrowing CachedContent) -> Result
-    ) -> Result? {
-        guard permits(repository, caller) else { return nil }
-        switch reference {
-        case .tag(let tag):
-            guard let record = index.tag(tag, in: repository), isFresh(record, tag, policy(of: repository)) else {
-                return nil
-            }
-            let head = ManifestHead(
-                digest: record.digest,
-                mediaType: record.mediaType,
-                size: record.size,
-                outcome: .hit
-            )
-            return withStored(head, in: repository, body) ?? body(head, .absent)
-        case .digest(let digest):
-            let head = ManifestHead(digest: digest, mediaType: "", size: 0, outcome: .hit)
-            return withStored(head, in: repository, body)
-        }
-    }
-
-    /// Calls `body` with a stored manifest that the repository is proved to have.
-    private func withStored<Result>(
-        _ head: ManifestHead,
-        in repository: Repository,
-        _ body: (ManifestHead, borrowing CachedContent) -> Result
-    ) -> Result? {
-        guard let membership = index.membership(of: head.digest, as: .manifest, in: repository) else { return nil }
-        var head = head
-        head.mediaType = membership.mediaType
-        let answer: Result?? = index.withManifest(head.digest) { size, bytes in
-            head.size = size
-            if let bytes { return body(head, .bytes(bytes)) }
-            guard let file = try? open(head.digest, .manifest), file.size == size else { return nil }
-            return body(head, .file(file))
-        }
-        return answer ?? nil
-    }
-
     package func manifest(
         _ reference: Reference,
         in repository: Repository,
@@ -62,15 +19,8 @@ extension PullThrough {
         switch reference {
         case .tag(let tag):
             let resolved = try await resolve(tag, inquiry)
-            let record = resolved.record
-            if headOnly {
-                let head = ManifestHead(
-                    digest: record.digest,
-                    mediaType: record.mediaType,
-                    size: record.size,
-                    outcome: resolved.outcome
-                )
-                return ManifestAnswer(head: head, content: nil)
+            guard !headOnly else {
+                return ManifestAnswer(head: ManifestHead(resolved.record, resolved.outcome), content: nil)
             }
             return try await content(of: tag, resolved, inquiry)
         case .digest(let digest):
@@ -98,11 +48,15 @@ extension PullThrough {
         isSecondTry: Bool = false
     ) async throws(MirrorError) -> ManifestAnswer {
         let record = resolved.record
+        // Where another copy can be served, a new manifest is waited for no longer than a check is.
+        let isMissing = record.held != nil && storedSize(of: record.digest) == nil
+        let held = isMissing ? servable(record, in: inquiry.repository, inquiry.policy) : nil
+        let patient = held == nil ? inquiry : inquiry.within(inquiry.policy.revalidateWithin)
         do throws(MirrorError) {
             // The tag's HEAD has proved the repository to have it, whether or not that is in the index yet.
             return try await content(
                 of: record.digest,
-                inquiry,
+                patient,
                 proof: Proof(mediaType: record.mediaType, size: record.size),
                 outcome: resolved.outcome
             )
@@ -113,10 +67,11 @@ extension PullThrough {
                 guard again.record.digest != record.digest else { throw error }
                 return try await content(of: tag, again, inquiry, isSecondTry: true)
             }
-            guard error.isOutage, let held = servable(record, in: inquiry.repository, inquiry.policy),
+            guard let reason = StaleReason(error),
+                let held = servable(record, in: inquiry.repository, inquiry.policy),
                 let stored = try stored(held.digest)
             else { throw error }
-            let outcome = stale(held, in: inquiry.repository, reason: error.label).outcome
+            let outcome = stale(held, in: inquiry.repository, reason).outcome
             return stored.answer(held.digest, held.mediaType, outcome)
         }
     }
@@ -142,33 +97,35 @@ extension PullThrough {
             }
             try recall(.content(digest, .manifest), in: repository)
             let isProved = proof != nil || index.membership(of: digest, as: .manifest, in: repository) != nil
-            if !isProved, mayBeNobodys(digest, repository) {
+            let isClaimed = isProved || claimedSize(of: digest, in: repository) != nil
+            if !isClaimed, !refusesHeads(repository.upstream) {
                 // A HEAD finds out for nothing: guesses and typing errors cost no quota.
                 proof = try await prove(digest, .manifest, inquiry).proof
                 continue
             }
-            if let answer = try await fetch(digest, inquiry, isProved, outcome) {
+            let prospect = ManifestProspect(isKnown: isClaimed, isProved: isProved, mediaType: proof?.mediaType)
+            if let answer = try await fetch(digest, prospect, inquiry, outcome) {
                 return answer
             }
         }
         throw .tooSlow
     }
 
-    /// Whether no stored manifest names this digest, and a HEAD would tell whether the repository has it.
-    private func mayBeNobodys(_ digest: Digest, _ repository: Repository) -> Bool {
-        index.claimedSize(of: digest) == nil && !recentClaims.contains(digest) && !refusesHeads(repository.upstream)
+    /// The size that a manifest of a repository gives for a digest: a claim that the repository has it.
+    func claimedSize(of digest: Digest, in repository: Repository) -> Int? {
+        index.claimedSize(of: digest, in: repository) ?? recentClaims.size(of: digest, in: repository)
     }
 
     /// Fetches through this repository, or waits for a fetch through another; `nil` means look again.
     private func fetch(
         _ digest: Digest,
+        _ prospect: ManifestProspect,
         _ inquiry: Inquiry,
-        _ isProved: Bool,
         _ outcome: CacheOutcome
     ) async throws(MirrorError) -> ManifestAnswer? {
         let repository = inquiry.repository
         let work = manifestFetches.work(on: digest, for: inquiry.caller) { [self] errand, deliver in
-            await read(digest, inquiry, errand, deliver: deliver)
+            await read(digest, prospect, inquiry, errand, deliver: deliver)
         }
         guard let work else { throw .shuttingDown }
         guard let fetch = await work.promise.value(until: inquiry.deadline) else {
@@ -177,12 +134,10 @@ extension PullThrough {
         switch fetch.result {
         case nil: return nil
         case .success(let fetched):
-            if fetch.source != repository {
-                // Another repository's bytes: they are here, and a HEAD must say that they are here too.
-                guard isProved else {
-                    _ = try await prove(digest, .manifest, inquiry)
-                    return nil
-                }
+            // Another repository's bytes: they are here, and a HEAD must say that this one has them too.
+            guard fetch.source == repository || prospect.isProved else {
+                _ = try await prove(digest, .manifest, inquiry)
+                return nil
             }
             let isStale = if case .stale = outcome { true } else { false }
             let head = ManifestHead(
@@ -192,9 +147,12 @@ extension PullThrough {
                 outcome: isStale ? outcome : work.outcome
             )
             return ManifestAnswer(head: head, content: .bytes(fetched.bytes))
-        case .failure(let error):
-            // What another repository was told says nothing about this one: ask for ourselves, once that work has ended.
-            guard fetch.source != repository else { throw error }
+        case .failure(let failure):
+            // What another repository was told says nothing about this one, nor what background work was refused about
+            // a pull: ask for ourselves, once that work has ended.
+            guard fetch.source != repository || failure.wasReserved && work.excuses(inquiry.caller) else {
+                throw failure.error
+            }
             await Task.yield()
             return nil
         }

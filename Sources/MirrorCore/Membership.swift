@@ -11,9 +11,25 @@ extension PullThrough {
     ) async throws(MirrorError) -> (proof: Proof, isJoined: Bool) {
         let repository = inquiry.repository
         let key = ContentKey(repository: repository, digest: digest, kind: kind)
-        let work = proofs.work(on: key, for: inquiry.caller) { [self] errand, deliver in
+        while true {
+            guard let work = proofWork(key, inquiry) else { throw .shuttingDown }
+            switch await work.promise.value(until: inquiry.deadline) {
+            case .success(let proof): return (proof, work.isJoined)
+            case .failure(.reserved) where work.excuses(inquiry.caller): await Task.yield()
+            case .failure(let error): throw MirrorError(error, missing: Self.missing(kind))
+            case nil: throw .tooSlow
+            }
+        }
+    }
+
+    private func proofWork(
+        _ key: ContentKey,
+        _ inquiry: Inquiry
+    ) -> WorkTable<ContentKey, Result<Proof, UpstreamError>>.Work? {
+        let (repository, digest, kind) = (key.repository, key.digest, key.kind)
+        return proofs.work(on: key, for: inquiry.caller) { [self] errand, deliver in
             do throws(UpstreamError) {
-                let proof = try await ask(key, inquiry.upstream, errand)
+                let proof = try await proof(key, inquiry, errand)
                 deliver(.success(proof))
                 let membership = Membership(mediaType: proof.mediaType, provedAt: time.wall())
                 await record([.membership(digest, kind, in: repository, membership)])
@@ -25,29 +41,25 @@ extension PullThrough {
                 deliver(.failure(error))
             }
         }
-        guard let work else { throw .shuttingDown }
-        switch await work.promise.value(until: inquiry.deadline) {
-        case .success(let proof): return (proof, work.isJoined)
-        case .failure(let error): throw MirrorError(error, missing: Self.missing(kind))
-        case nil: throw .tooSlow
-        }
     }
 
-    private func ask(
+    private func proof(
         _ key: ContentKey,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
         _ errand: Errand
     ) async throws(UpstreamError) -> Proof {
         switch key.kind {
         case .manifest:
-            guard let told = try await headManifest(key, upstream, errand) else {
-                return try await read(key, upstream, errand)
+            guard let told = try await headManifest(key, inquiry, errand) else {
+                return try await proofByRead(key, inquiry, errand)
             }
             // A registry that names another digest for this one is not talking about this content.
             guard told.digest.map({ $0 == key.digest }) ?? true else { throw .unusable("another digest") }
             return Proof(mediaType: storedMediaType(of: key.digest, told: told.mediaType), size: told.size)
         case .blob:
-            let size = try await upstream.headBlob(key.digest, in: key.repository.name, for: errand)
+            let size = try await ask(inquiry, .free) { upstream async throws(UpstreamError) in
+                try await upstream.headBlob(key.digest, in: key.repository.name, for: errand)
+            }
             return Proof(mediaType: MediaType.octetStream, size: size)
         }
     }
@@ -55,12 +67,14 @@ extension PullThrough {
     /// `nil` where the upstream does not answer HEADs.
     private func headManifest(
         _ key: ContentKey,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
         _ errand: Errand
     ) async throws(UpstreamError) -> ManifestDescription? {
         guard !refusesHeads(key.repository.upstream) else { return nil }
         do throws(UpstreamError) {
-            return try await upstream.headManifest(.digest(key.digest), in: key.repository.name, for: errand)
+            return try await ask(inquiry, .free) { upstream async throws(UpstreamError) in
+                try await upstream.headManifest(.digest(key.digest), in: key.repository.name, for: errand)
+            }
         } catch {
             guard error == .headUnsupported, key.repository.upstream != .dockerHub else { throw error }
             noteHeadsAreRefused(by: key.repository.upstream)
@@ -69,12 +83,14 @@ extension PullThrough {
     }
 
     /// The proof by a GET, whose bytes are kept.
-    private func read(
+    private func proofByRead(
         _ key: ContentKey,
-        _ upstream: any Upstream,
+        _ inquiry: Inquiry,
         _ errand: Errand
     ) async throws(UpstreamError) -> Proof {
-        let fetched = try await upstream.manifest(.digest(key.digest), in: key.repository.name, for: errand)
+        let fetched = try await ask(inquiry, .read) { upstream async throws(UpstreamError) in
+            try await upstream.manifest(.digest(key.digest), in: key.repository.name, for: errand)
+        }
         guard context.store.digest(of: fetched.bytes, key.digest.algorithm) == key.digest else {
             context.metrics.add(to: .digestMismatches)
             throw .unusable("another digest")

@@ -19,6 +19,10 @@ package final class Metrics: Sendable {
         case cacheObjects = "tidepool_cache_objects"
         case staleServed = "tidepool_stale_served_total"
         case upstreamUp = "tidepool_upstream_up"
+        case quotaLimit = "tidepool_quota_limit"
+        case quotaRemaining = "tidepool_quota_remaining"
+        case quotaSpent = "tidepool_quota_spent_total"
+        case credentialsRefused = "tidepool_upstream_credentials_refused"
 
         fileprivate var help: String {
             switch self {
@@ -32,14 +36,19 @@ package final class Metrics: Sendable {
             case .digestMismatches: "Answers whose bytes did not have the digest that was asked for."
             case .cacheBytes: "Bytes of stored blobs."
             case .cacheObjects: "Stored objects."
-            case .staleServed: "Tags served without confirmation because the upstream could not be asked."
+            case .staleServed: "Tags and lists served without confirmation because the upstream could not be asked."
             case .upstreamUp: "Whether the last request to the upstream was answered (1) or not (0)."
+            case .quotaLimit: "Manifest reads that the upstream grants in a window."
+            case .quotaRemaining: "Manifest reads that are left in the present window."
+            case .quotaSpent: "Manifest reads charged to the quota since the first start, restarts included."
+            case .credentialsRefused: "Whether the upstream refuses the configured credentials (1) or not (0)."
             }
         }
 
         fileprivate var isGauge: Bool {
             switch self {
-            case .flights, .cacheBytes, .cacheObjects, .upstreamUp: true
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining, .credentialsRefused:
+                true
             default: false
             }
         }
@@ -49,10 +58,12 @@ package final class Metrics: Sendable {
             case .requests: ["upstream", "kind", "method", "status", "cache"]
             case .sentBytes: ["cache"]
             case .upstreamRequests: ["upstream", "kind", "status"]
-            case .upstreamReceivedBytes, .upstreamUp: ["upstream"]
+            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
             case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
             case .cacheObjects: ["kind"]
             case .staleServed: ["upstream", "reason"]
+            case .quotaLimit, .quotaRemaining: ["upstream", "account"]
+            case .quotaSpent: ["upstream", "purpose"]
             }
         }
     }
@@ -63,6 +74,12 @@ package final class Metrics: Sendable {
     }
 
     private let series = Locked<[Series: Int]>([:])
+    /// From a request's head to the end of its response.
+    package let requestSeconds = Histogram(
+        name: "tidepool_request_seconds",
+        help: "Seconds from a request's head to the end of its response.",
+        labels: ("kind", "cache")
+    )
 
     package init() {}
 
@@ -78,12 +95,17 @@ package final class Metrics: Sendable {
         series.withLock { $0[Series(family: family, values: labels)] = value }
     }
 
+    /// Takes a gauge away, since what it measured is no more.
+    package func remove(_ family: Family, _ labels: String...) {
+        series.withLock { $0[Series(family: family, values: labels)] = nil }
+    }
+
     /// The value of one series, for tests.
     package func value(of family: Family, _ labels: String...) -> Int {
         series.withLock { $0[Series(family: family, values: labels)] ?? 0 }
     }
 
-    /// Everything, in the text format, families in declaration order and series sorted.
+    /// Everything, in the text format, families in declaration order (histograms last) and series sorted.
     package func text() -> String {
         let snapshot = series.withLock { $0 }
         var text = ""
@@ -94,7 +116,7 @@ package final class Metrics: Sendable {
                 .map { series, value in "\(family.rawValue)\(Self.labels(of: series)) \(value)\n" }
             text += lines.sorted().joined()
         }
-        return text
+        return text + requestSeconds.text()
     }
 
     private static func labels(of series: Series) -> String {

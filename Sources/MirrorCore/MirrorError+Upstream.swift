@@ -17,12 +17,7 @@ extension MirrorError {
     }
 
     /// Whether upstream could not be asked, rather than has answered.
-    var isOutage: Bool {
-        switch self {
-        case .limited, .unavailable, .tooSlow, .corrupt: true
-        default: false
-        }
-    }
+    var isOutage: Bool { StaleReason(self) != nil }
 
     /// A failure of our own disk.
     init(storage error: StoreError) {
@@ -37,10 +32,5 @@ extension UpstreamError {
     /// Whether the upstream could not be asked, so that what is held may be served as stale: DESIGN rule 10.
     ///
     /// Our own credentials being refused is our fault, and an outage to the clients.
-    var isOutage: Bool {
-        switch self {
-        case .unavailable, .unusable, .pullLimited, .abuseLimited, .reserved, .credentialsRefused: true
-        case .notFound, .denied, .headUnsupported, .refusedBySink, .cancelled: false
-        }
-    }
+    var isOutage: Bool { StaleReason(self) != nil }
 }

@@ -10,6 +10,7 @@ final class NegativeCache: Sendable {
         case tag(Tag)
         case content(Digest, ContentKind)
         case tagList
+        case referrers(Digest)
     }
 
     struct Key: Hashable, Sendable {

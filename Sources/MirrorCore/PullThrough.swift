@@ -17,7 +17,7 @@ package final class PullThrough: Sendable {
     /// HEADs that prove a repository to have some content.
     let proofs = WorkTable<ContentKey, Result<Proof, UpstreamError>>()
     let tagLists = WorkTable<Repository, Result<[String], UpstreamError>>()
-    let referrerLists = WorkTable<ContentKey, Result<[UInt8], MirrorError>>()
+    let referrerLists = WorkTable<ContentKey, Result<FoundReferrers, MirrorError>>()
     /// What manifests name that are only being written down.
     let recentClaims = RecentDigests()
     /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
@@ -42,7 +42,8 @@ package final class PullThrough: Sendable {
         self.directory = directory
         context = FlightContext(
             upstreams: upstreams,
-            contentSources: contentSources,
+            contentSources: ContentSources(contentSources, policies: policies, time: time),
+            standings: UpstreamStandings(time: time, metrics: metrics, logger: logger),
             policies: policies,
             store: store,
             index: index,
@@ -102,9 +103,13 @@ package final class PullThrough: Sendable {
         context.upstreams[repository.upstream] != nil && policy(of: repository).permits(repository, for: caller)
     }
 
+    /// The answer that something is not there, or not for us, while it is remembered.
+    func recalled(_ subject: NegativeCache.Subject, in repository: Repository) -> MirrorError? {
+        negatives.error(for: NegativeCache.Key(repository: repository, subject: subject), at: time.monotonic())
+    }
+
     func recall(_ subject: NegativeCache.Subject, in repository: Repository) throws(MirrorError) {
-        let key = NegativeCache.Key(repository: repository, subject: subject)
-        if let error = negatives.error(for: key, at: time.monotonic()) { throw error }
+        if let error = recalled(subject, in: repository) { throw error }
     }
 
     /// Remembers for a few seconds that something is not there, or not for us.

@@ -69,7 +69,7 @@ package struct QuotaObservation: Hashable, Sendable {
     package var limit: Int?
     package var window: Duration?
     package var remaining: Int?
-    /// How long until quota is back, where the answer tells (`Retry-After`, a reset time).
+    /// How long until quota is back, where the answer itself tells (`Retry-After`, a reset time); no default of ours.
     package var resetsIn: Duration?
     /// `docker-ratelimit-source`: an address or an account, whichever is charged.
     package var source: String?
@@ -112,6 +112,7 @@ package struct QuotaStatus: Hashable, Sendable {
     package var account: QuotaAccount
     /// `nil` where no limit is known, or there is none.
     package var limit: Int?
+    /// What the upstream last said, without the reads that it had not counted then.
     package var remaining: Int?
     package var window: Duration?
     /// When quota is back, as far as can be told; `nil` when nothing has been spent.
@@ -119,6 +120,14 @@ package struct QuotaStatus: Hashable, Sendable {
     package var source: String?
     /// What we spent in the present window (without a limit: ever), by purpose.
     package var spent: [Purpose: Int]
+    /// What we spent since the first start, by purpose.
+    package var spentEver: [Purpose: Int] = [:]
+    /// What others spent of the same quota in the present window: other machines, other programs.
+    package var spentElsewhere = 0
+    /// Whether nothing is left, until ``resetsAt``.
+    package var isExhausted = false
+    /// Whether `remaining` is what is to be expected after the window's end, and the upstream has not said so yet.
+    package var isExpected = false
     /// When the upstream last said so.
     package var observedAt: WallTime?
 

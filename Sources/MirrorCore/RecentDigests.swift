@@ -1,22 +1,30 @@
 import Locking
 import OCI
 
-/// Digests that were named a moment ago, by manifests that the index is about to have.
+/// Digests that were named a moment ago, by manifests that the index is about to have; with the sizes given for them.
 ///
-/// Clients ask for the children of an index as soon as they have it, which is before it has been written down. Bounded:
-/// forgetting costs one free request.
+/// Clients ask for the children of an index as soon as they have it, which is before it has been written down. By
+/// repository, as claims are. Bounded: forgetting costs one free request.
 final class RecentDigests: Sendable {
-    private static let capacity = 10_000
-    private let digests = Locked<Set<Digest>>([])
+    private struct Key: Hashable {
+        var repository: Repository
+        var digest: Digest
+    }
 
-    func insert(_ new: [Descriptor]) {
-        digests.withLock { digests in
-            if digests.count + new.count > Self.capacity { digests = [] }
-            for descriptor in new.prefix(Self.capacity) { digests.insert(descriptor.digest) }
+    private static let capacity = 10_000
+    private let sizes = Locked<[Key: Int]>([:])
+
+    /// Notes what a manifest of a repository names.
+    func insert(_ new: [Descriptor], in repository: Repository) {
+        sizes.withLock { sizes in
+            if sizes.count + new.count > Self.capacity { sizes = [:] }
+            for descriptor in new.prefix(Self.capacity) {
+                sizes[Key(repository: repository, digest: descriptor.digest)] = descriptor.size
+            }
         }
     }
 
-    func contains(_ digest: Digest) -> Bool {
-        digests.withLock { $0.contains(digest) }
+    func size(of digest: Digest, in repository: Repository) -> Int? {
+        sizes.withLock { $0[Key(repository: repository, digest: digest)] }
     }
 }

@@ -1,6 +1,13 @@
 import Locking
 package import OCI
 
+/// A list of referrers, and how it was come by.
+struct FoundReferrers: Sendable {
+    var bytes: [UInt8]
+    /// What it is made of could not be confirmed: it is served, and not kept as if it had been.
+    var staleness: CacheOutcome?
+}
+
 /// Referrers: always an image index, from the API or from the tag that stands in for it. DESIGN rule 16a.
 extension PullThrough {
     package func referrers(
@@ -23,45 +30,70 @@ extension PullThrough {
         for caller: Caller
     ) async throws(MirrorError) -> ([UInt8], CacheOutcome) {
         let inquiry = try inquire(of: repository, for: caller)
-        let policy = inquiry.policy
         let known = index.list(.referrers(digest), in: repository)
-        if let known, isFresh(known, policy) { return (known.bytes, .hit) }
+        if let known,
+            let outcome = withoutWaiting(known, inquiry, refresh: { _ = search(digest, inquiry.inBackground) })
+        {
+            return (known.bytes, outcome)
+        }
+        try recall(.referrers(digest), in: repository)
+        let patience = patience(for: known, inquiry)
+        while true {
+            guard let work = search(digest, inquiry) else { throw .shuttingDown }
+            let answer = await work.promise.value(until: patience)
+            if case .success(let found) = answer {
+                let outcome = known == nil || work.isJoined ? work.outcome : .revalidated
+                return (found.bytes, found.staleness ?? outcome)
+            }
+            // A failure is an error or what was known before; never "there are none".
+            let failure = answer?.failure ?? .tooSlow
+            if case .limited = failure, work.excuses(caller) {
+                // It may have been the reserve, which is for pulls.
+                await Task.yield()
+                continue
+            }
+            guard let (stale, outcome) = fallback(known, StaleReason(failure), inquiry) else { throw failure }
+            return (stale.bytes, outcome)
+        }
+    }
 
+    /// Joins the search for a digest's referrers, or starts it; `nil` when shutting down.
+    private func search(
+        _ digest: Digest,
+        _ inquiry: Inquiry
+    ) -> WorkTable<ContentKey, Result<FoundReferrers, MirrorError>>.Work? {
+        let repository = inquiry.repository
         let key = ContentKey(repository: repository, digest: digest, kind: .manifest)
-        let work = referrerLists.work(on: key, for: caller) { [self] errand, deliver in
+        return referrerLists.work(on: key, for: inquiry.caller) { [self] errand, deliver in
             do throws(MirrorError) {
-                let document = try await askReferrers(of: digest, inquiry, errand)
-                deliver(.success(document))
-                let record = ListRecord(bytes: document, checkedAt: time.wall())
+                let found = try await askReferrers(of: digest, inquiry, errand)
+                deliver(.success(found))
+                guard found.staleness == nil else { return }
+                let record = ListRecord(bytes: found.bytes, checkedAt: time.wall())
                 await self.record([.list(.referrers(digest), in: repository, record)])
             } catch {
+                if error == .repositoryUnknown || error == .denied {
+                    remember(error, of: .referrers(digest), in: repository)
+                }
                 deliver(.failure(error))
             }
         }
-        guard let work else { throw .shuttingDown }
-        let patience = patience(for: known, policy)
-        let answer = await work.promise.value(until: time.deadline(in: patience))
-        if case .success(let document) = answer {
-            return (document, known == nil || work.isJoined ? work.outcome : .revalidated)
-        }
-        // A failure is an error or what was known before; never "there are none".
-        let failure = answer?.failure ?? .tooSlow
-        guard failure.isOutage, let (stale, outcome) = fallback(known, after: nil, in: repository, policy) else {
-            throw failure
-        }
-        return (stale.bytes, outcome)
     }
 
     private func askReferrers(
         of digest: Digest,
         _ inquiry: Inquiry,
         _ errand: Errand
-    ) async throws(MirrorError) -> [UInt8] {
-        let (upstream, repository) = (inquiry.upstream, inquiry.repository)
+    ) async throws(MirrorError) -> FoundReferrers {
+        let repository = inquiry.repository
         if hasReferrersAPI(repository) {
             do throws(UpstreamError) {
-                switch try await upstream.referrers(of: digest, in: repository.name, for: errand) {
-                case .pages(let pages): if let document = Self.document(of: pages) { return document }
+                let answer = try await ask(inquiry, .free) { upstream async throws(UpstreamError) in
+                    try await upstream.referrers(of: digest, in: repository.name, for: errand)
+                }
+                switch answer {
+                case .pages(let pages):
+                    if let document = Self.document(of: pages) { return FoundReferrers(bytes: document) }
                 case .unsupported: break
                 }
                 forgetReferrersAPI(of: repository)
@@ -69,7 +101,8 @@ extension PullThrough {
                 guard error == .notFound else { throw MirrorError(error, missing: .repositoryUnknown) }
             }
         }
-        return try await referrersByTag(of: digest, in: repository, inquiry.caller)
+        let caller = Caller(address: errand.client, purpose: errand.purpose)
+        return try await referrersByTag(of: digest, in: repository, caller)
     }
 
     /// The index under the tag `sha256-<hex>`, found by HEAD, so that no quota is spent on an absence.
@@ -77,19 +110,22 @@ extension PullThrough {
         of digest: Digest,
         in repository: Repository,
         _ caller: Caller
-    ) async throws(MirrorError) -> [UInt8] {
+    ) async throws(MirrorError) -> FoundReferrers {
         let none = ReferrersIndex.empty.bytes
         let tag = Reference.tag(Tag(referrersOf: digest))
         do throws(MirrorError) {
             let head = try await manifest(tag, in: repository, headOnly: true, for: caller).head
+            let staleness = if case .stale = head.outcome { head.outcome } else { CacheOutcome?.none }
             // GitLab's registry answers this tag with the subject itself.
-            guard head.digest != digest, head.mediaType == MediaType.ociIndex else { return none }
+            guard head.digest != digest, head.mediaType == MediaType.ociIndex else {
+                return FoundReferrers(bytes: none, staleness: staleness)
+            }
             let content = try await manifest(.digest(head.digest), in: repository, headOnly: false, for: caller).content
             let bytes = try await bytes(of: content)
-            return ReferrersIndex(bytes) == nil ? none : bytes
+            return FoundReferrers(bytes: ReferrersIndex(bytes) == nil ? none : bytes, staleness: staleness)
         } catch {
             guard error == .manifestUnknown else { throw error }
-            return none
+            return FoundReferrers(bytes: none)
         }
     }
 

@@ -5,14 +5,33 @@ import OCI
 extension PullThrough {
     package func tags(in repository: Repository, for caller: Caller) async throws(MirrorError) -> TagsAnswer {
         let inquiry = try inquire(of: repository, for: caller)
-        let policy = inquiry.policy
         let known = index.list(.tags, in: repository)
-        if let known, isFresh(known, policy) { return TagsAnswer(tags: Self.tags(in: known), outcome: .hit) }
-        if known == nil { try recall(.tagList, in: repository) }
+        if let known, let outcome = withoutWaiting(known, inquiry, refresh: { _ = listing(inquiry.inBackground) }) {
+            return TagsAnswer(tags: Self.tags(in: known), outcome: outcome)
+        }
+        try recall(.tagList, in: repository)
+        guard let work = listing(inquiry) else { throw .shuttingDown }
+        let answer = await work.promise.value(until: patience(for: known, inquiry))
+        if case .success(let tags) = answer {
+            return TagsAnswer(tags: tags, outcome: known == nil || work.isJoined ? work.outcome : .revalidated)
+        }
+        let failure = answer?.failure
+        let reason = failure.map { StaleReason($0) } ?? .timeout
+        guard let (stale, outcome) = fallback(known, reason, inquiry) else {
+            throw failure.map { MirrorError($0, missing: .repositoryUnknown) } ?? .tooSlow
+        }
+        return TagsAnswer(tags: Self.tags(in: stale), outcome: outcome)
+    }
 
-        let work = tagLists.work(on: repository, for: caller) { [self] errand, deliver in
+    /// Joins the question for a repository's tags, or starts it; `nil` when shutting down.
+    private func listing(_ inquiry: Inquiry) -> WorkTable<Repository, Result<[String], UpstreamError>>.Work? {
+        let repository = inquiry.repository
+        return tagLists.work(on: repository, for: inquiry.caller) { [self] errand, deliver in
             do throws(UpstreamError) {
-                let tags = Self.inOrder(try await inquiry.upstream.tags(in: repository.name, for: errand))
+                let told = try await ask(inquiry, .free) { upstream async throws(UpstreamError) in
+                    try await upstream.tags(in: repository.name, for: errand)
+                }
+                let tags = Self.inOrder(told)
                 deliver(.success(tags))
                 let record = ListRecord(bytes: Array(tags.joined(separator: "\n").utf8), checkedAt: time.wall())
                 await self.record([.list(.tags, in: repository, record)])
@@ -23,44 +42,6 @@ extension PullThrough {
                 deliver(.failure(error))
             }
         }
-        guard let work else { throw .shuttingDown }
-        let patience = patience(for: known, policy)
-        let answer = await work.promise.value(until: time.deadline(in: patience))
-        if case .success(let tags) = answer {
-            return TagsAnswer(tags: tags, outcome: known == nil || work.isJoined ? work.outcome : .revalidated)
-        }
-        guard let (stale, outcome) = fallback(known, after: answer?.failure, in: repository, policy) else {
-            throw answer?.failure.map { MirrorError($0, missing: .repositoryUnknown) } ?? .tooSlow
-        }
-        return TagsAnswer(tags: Self.tags(in: stale), outcome: outcome)
-    }
-
-    func isFresh(_ list: ListRecord, _ policy: UpstreamPolicy) -> Bool {
-        list.checkedAt.age(at: time.wall()).map { $0 < policy.tagTTL } ?? false
-    }
-
-    /// How long an answer is waited for: not long where a kept list can be served instead.
-    func patience(for known: ListRecord?, _ policy: UpstreamPolicy) -> Duration {
-        guard let age = known?.checkedAt.age(at: time.wall()), age < policy.staleIfError else {
-            return policy.answerWithin
-        }
-        return min(policy.revalidateWithin, policy.answerWithin)
-    }
-
-    /// A kept list that may be served although upstream could not be asked.
-    ///
-    /// No failure means no answer in time.
-    func fallback(
-        _ known: ListRecord?,
-        after failure: UpstreamError?,
-        in repository: Repository,
-        _ policy: UpstreamPolicy
-    ) -> (ListRecord, CacheOutcome)? {
-        guard let known, failure?.isOutage ?? true else { return nil }
-        guard let age = known.checkedAt.age(at: time.wall()), age < policy.staleIfError else { return nil }
-        let reason = failure?.label ?? "timeout"
-        context.metrics.add(to: .staleServed, repository.upstream.text, reason)
-        return (known, .stale(reason: reason, checkedAt: known.checkedAt))
     }
 
     private static func tags(in record: ListRecord) -> [String] {

@@ -11,14 +11,22 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         let isJoined: Bool
         /// Whether its value was there already: it is only being written down.
         let isAnswered: Bool
+        /// On whose behalf it was started.
+        let startedFor: Purpose
 
         /// How a cache that went through this work came to its answer.
         var outcome: CacheOutcome { isAnswered ? .hit : isJoined ? .collapsed : .miss }
+
+        /// Whether a refusal of background work is not meant for this caller, who pulls and only came to it.
+        func excuses(_ caller: Caller) -> Bool {
+            isJoined && startedFor.isBackground && !caller.purpose.isBackground
+        }
     }
 
     private struct Entry {
         let promise: Promise<Value>
         let errand: Errand
+        let startedFor: Purpose
         let task: Task<Void, Never>
     }
 
@@ -44,7 +52,12 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         state.withLock { state in
             if let entry = state.entries[key] {
                 entry.errand.join(caller)
-                return Work(promise: entry.promise, isJoined: true, isAnswered: entry.promise.current != nil)
+                return Work(
+                    promise: entry.promise,
+                    isJoined: true,
+                    isAnswered: entry.promise.current != nil,
+                    startedFor: entry.startedFor
+                )
             }
             guard state.isOpen else { return nil }
             let promise = Promise<Value>()
@@ -53,8 +66,9 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 await body(errand) { promise.fulfil($0) }
                 remove(key)
             }
-            state.entries[key] = Entry(promise: promise, errand: errand, task: task)
-            return Work(promise: promise, isJoined: false, isAnswered: false)
+            let purpose = caller.purpose
+            state.entries[key] = Entry(promise: promise, errand: errand, startedFor: purpose, task: task)
+            return Work(promise: promise, isJoined: false, isAnswered: false, startedFor: purpose)
         }
     }
 

@@ -18,7 +18,7 @@ package struct RequestTarget: Hashable, Sendable {
     /// must accept it (RFC 9112, 3.2.2).
     package init(_ text: String) throws(RouteError) {
         guard text.utf8.allSatisfy({ $0.isPrintable && $0 != UInt8(ascii: "#") }) else { throw .malformed }
-        let originForm = try Self.originForm(of: text)
+        guard let originForm = Self.originForm(of: text) else { throw .malformed }
         let parts = originForm.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         rawPath = String(parts[0])
         // An encoded slash has no meaning in the registry API, and would hide the path's structure.
@@ -31,14 +31,15 @@ package struct RequestTarget: Hashable, Sendable {
         query.first { $0.name == name }.flatMap { $0.value.isEmpty ? nil : $0.value }
     }
 
-    private static func originForm(of text: String) throws(RouteError) -> Substring {
+    /// The path and query of a target in one of the two forms, or `nil` when it has neither.
+    package static func originForm(of text: String) -> Substring? {
         if text.utf8.first == UInt8(ascii: "/") { return text[...] }
         for scheme in ["http://", "https://"] where text.prefix(scheme.utf8.count).lowercased() == scheme {
             let rest = text.dropFirst(scheme.utf8.count)
             guard let start = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return "/" }
             return rest[start] == "/" ? rest[start...] : "/" + rest[start...]
         }
-        throw .malformed
+        return nil
     }
 
     private static func parameters(in query: Substring) throws(RouteError) -> [Parameter] {

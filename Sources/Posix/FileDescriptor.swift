@@ -12,6 +12,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
         self.rawValue = rawValue
     }
 
+    /// Gives the number away, to be closed by whoever takes it.
+    package consuming func takeRawValue() -> Int32 {
+        let number = rawValue
+        discard self
+        return number
+    }
+
     deinit {
         // The number is gone even where close reports an error; what must be on disk was synced before.
         _ = close(rawValue)

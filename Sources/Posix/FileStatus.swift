@@ -14,6 +14,13 @@ package struct FileStatus: Hashable, Sendable {
     /// The device that the file is on.
     package var device: UInt64
 
+    /// Asks about an open file that somebody else owns.
+    package init(descriptor: Int32) throws(SystemCallError) {
+        var status = stat()
+        try check("fstat") { unsafe fstat(descriptor, &status) }
+        self.init(status)
+    }
+
     init(_ status: stat) {
         switch status.st_mode & S_IFMT {
         case S_IFREG: kind = .regular

@@ -38,10 +38,11 @@ struct AccessLog: Sendable {
     let metrics: Metrics
 
     func note(_ record: AccessRecord, of request: HTTPRequestHead, id: String, caller: Caller) {
+        let duration = (NIODeadline.now() - record.start).nanoseconds
         count(record, request.method)
+        metrics.requestSeconds.observe(.nanoseconds(duration), record.kind.rawValue, record.cacheLabel)
         // The metadata is not free, so it is not made for nothing.
         guard logger.logLevel <= .info else { return }
-        let duration = (NIODeadline.now() - record.start).nanoseconds
         var metadata: Logger.Metadata = [
             "method": "\(request.method)",
             "path": "\(Self.path(of: request.uri))",

@@ -1,17 +1,24 @@
+import FoundationEssentials
 import MirrorCore
 import NIOCore
 import NIOHTTP1
+import OCI
 
-/// Answers what is not the registry API: probes, metrics and the page for people.
+/// Answers what is not the registry API: probes, metrics, the page for people and the JSON behind it.
 enum AdminResponder {
     /// Answers, or returns `false` when the path is none of these.
     static func answer(_ exchange: Exchange) -> Bool {
-        switch exchange.request.uri.prefix(while: { $0 != "?" }) {
+        let path = exchange.request.uri.prefix { $0 != "?" }
+        switch path {
         case "/healthz": respond("ok\n", to: exchange)
         case "/readyz": respondReadiness(to: exchange)
         case "/metrics":
             respond(exchange.server.metrics.text(), "text/plain; version=0.0.4; charset=utf-8", to: exchange)
-        case "/": respond(page(exchange.server), "text/html; charset=utf-8", to: exchange)
+        case "/-/api/quota": respondQuota(to: exchange)
+        case "/": respondPage(to: exchange)
+        case _ where path.hasPrefix("/-/"):
+            exchange.record.kind = .admin
+            ErrorResponder.respond(RouteError.notFound, to: exchange)
         default: return false
         }
         return true
@@ -21,6 +28,34 @@ enum AdminResponder {
     private static func respondReadiness(to exchange: Exchange) {
         let phase = exchange.server.lifecycle.phase
         respond("\(phase.rawValue)\n", status: phase == .ready ? .ok : .serviceUnavailable, to: exchange)
+    }
+
+    /// What is not known is asked for operators only: nobody else makes the mirror send anything from here.
+    private static func respondQuota(to exchange: Exchange) {
+        exchange.record.kind = .admin
+        let administration = exchange.server.administration
+        let mayAsk = exchange.isControl
+        exchange.perform { () async throws(MirrorError) in
+            QuotaReport(await administration.quota(mayAsk: mayAsk))
+        } then: { report in
+            respond(String(decoding: report.json, as: UTF8.self), MediaType.json, to: exchange)
+        }
+    }
+
+    private static func respondPage(to exchange: Exchange) {
+        exchange.record.kind = .admin
+        let server = exchange.server
+        exchange.perform { () async throws(MirrorError) in
+            QuotaReport(await server.administration.quota(mayAsk: false))
+        } then: { report in
+            let page = StatusPage(
+                version: server.options.version,
+                phase: server.lifecycle.phase.rawValue,
+                connections: server.connections.count,
+                quota: report
+            )
+            respond(page.html(at: .now), "text/html; charset=utf-8", to: exchange)
+        }
     }
 
     private static func respond(
@@ -35,19 +70,5 @@ enum AdminResponder {
         head.add("Cache-Control", "no-store")
         head.add("X-Content-Type-Options", "nosniff")
         exchange.respond(head, body)
-    }
-
-    private static func page(_ server: ServerContext) -> String {
-        """
-        <!doctype html>
-        <html lang="en"><head><meta charset="utf-8"><title>tidepool</title></head>
-        <body>
-        <h1>tidepool \(server.options.version)</h1>
-        <p>A read-only mirror of container registries: \(server.lifecycle.phase.rawValue), \
-        \(server.connections.count) connections.</p>
-        <p><a href="metrics">metrics</a> <a href="readyz">readiness</a> <a href="v2/">registry API</a></p>
-        </body></html>
-
-        """
     }
 }

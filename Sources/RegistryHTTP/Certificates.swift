@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Locking
 import Logging
+import NIOCore
 import NIOSSL
 
 /// A listener's certificate and key, read again when the files change.
@@ -19,10 +20,10 @@ final class Certificates: Sendable {
     private let state: Locked<State>
 
     /// Reads the files; may block.
-    init(_ files: RegistryServer.TLSFiles) throws {
+    init(_ files: RegistryServer.TLSFiles) throws(CertificateError) {
         self.files = files
         let content = try Self.read(files)
-        state = Locked(State(content: content, context: try Self.context(content)))
+        state = Locked(State(content: content, context: try Self.context(content, files)))
     }
 
     /// For the next connection.
@@ -35,7 +36,7 @@ final class Certificates: Sendable {
         do {
             let content = try Self.read(files)
             guard state.withLock({ $0.content != content }) else { return }
-            let context = try Self.context(content)
+            let context = try Self.context(content, files)
             state.withLock { $0 = State(content: content, context: context) }
             logger.notice("certificate reloaded", metadata: ["file": "\(files.certificate)"])
         } catch {
@@ -46,22 +47,60 @@ final class Certificates: Sendable {
         }
     }
 
-    private static func read(_ files: RegistryServer.TLSFiles) throws -> Content {
-        Content(
-            certificate: Array(try Data(contentsOf: URL(filePath: files.certificate))),
-            key: Array(try Data(contentsOf: URL(filePath: files.key)))
-        )
+    private static func read(_ files: RegistryServer.TLSFiles) throws(CertificateError) -> Content {
+        Content(certificate: try read(files.certificate), key: try read(files.key))
     }
 
-    private static func context(_ content: Content) throws -> NIOSSLContext {
-        let chain = try NIOSSLCertificate.fromPEMBytes(content.certificate)
-        let key = try NIOSSLPrivateKey(bytes: content.key, format: .pem)
+    private static func read(_ path: String) throws(CertificateError) -> [UInt8] {
+        do {
+            return try Array(Data(contentsOf: URL(filePath: path)))
+        } catch {
+            throw .unreadable(path, reason: "\(error)")
+        }
+    }
+
+    private static func context(
+        _ content: Content,
+        _ files: RegistryServer.TLSFiles
+    ) throws(CertificateError) -> NIOSSLContext {
+        guard let chain = try? NIOSSLCertificate.fromPEMBytes(content.certificate), !chain.isEmpty else {
+            throw .notCertificate(files.certificate)
+        }
+        guard let key = try? NIOSSLPrivateKey(bytes: content.key, format: .pem) else { throw .notKey(files.key) }
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) },
             privateKey: .privateKey(key)
         )
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["http/1.1"]
-        return try NIOSSLContext(configuration: configuration)
+        // How long closing waits for the client's close_notify, which most never send.
+        configuration.shutdownTimeout = .seconds(1)
+        do {
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            // Each is well-formed by itself: the library refuses them together.
+            throw .mismatch(certificate: files.certificate, key: files.key)
+        }
+    }
+}
+
+/// Why a certificate and its key cannot be used.
+enum CertificateError: Error, Hashable {
+    case unreadable(String, reason: String)
+    case notCertificate(String)
+    case notKey(String)
+    case mismatch(certificate: String, key: String)
+}
+
+extension CertificateError: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
+        case .notCertificate(let path): "\(path) holds no PEM certificate (-----BEGIN CERTIFICATE-----)"
+        case .notKey(let path): "\(path) holds no PEM private key without a passphrase (-----BEGIN PRIVATE KEY-----)"
+        case .mismatch(let certificate, let key):
+            "the key in \(key) does not belong to the first certificate in \(certificate); "
+                + "the server's own certificate must come first, its issuers after it"
+        }
     }
 }

@@ -8,10 +8,13 @@ import NIOSSL
 struct ChannelSetup: Sendable {
     let server: ServerContext
     let certificates: Certificates?
+    /// Whether this is the control socket.
+    var isControl = false
 
     /// Runs on the connection's event loop.
     func prepare(_ channel: any Channel) throws {
-        guard server.connections.admit(channel) else { throw ConnectionRefused() }
+        // An operator gets in even when clients take up all there is.
+        guard server.connections.admit(channel, isBounded: !isControl) else { throw ConnectionRefused() }
         let pipeline = channel.pipeline.syncOperations
         if let certificates {
             try pipeline.addHandler(NIOSSLServerHandler(context: certificates.context))
@@ -29,7 +32,12 @@ struct ChannelSetup: Sendable {
             withDecoderLimitConfiguration: decoderLimits
         )
         try pipeline.addHandler(
-            RequestHandler(server: server, connectionGuard: connectionGuard, sendsFileRegions: certificates == nil)
+            RequestHandler(
+                server: server,
+                connectionGuard: connectionGuard,
+                sendsFileRegions: certificates == nil,
+                isControl: isControl
+            )
         )
     }
 

@@ -20,10 +20,10 @@ final class Connections: Sendable {
 
     var count: Int { state.withLock { $0.open.count } }
 
-    /// Takes a connection in, unless there are too many or the server drains; forgets it when it closes.
-    func admit(_ channel: any Channel) -> Bool {
+    /// Takes a connection in, unless there are too many (`isBounded`) or the server drains; forgets it when it closes.
+    func admit(_ channel: any Channel, isBounded: Bool = true) -> Bool {
         let isAdmitted = state.withLock { state in
-            guard !state.isClosed, state.open.count < limit else { return false }
+            guard !state.isClosed, !isBounded || state.open.count < limit else { return false }
             state.open[ObjectIdentifier(channel)] = channel
             return true
         }
@@ -42,7 +42,7 @@ final class Connections: Sendable {
             return Array(state.open.values)
         }
         if channels.isEmpty { promise.succeed() }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ConnectionShouldEnd()) }
         return promise.futureResult
     }
 
@@ -59,3 +59,9 @@ final class Connections: Sendable {
         promise?.succeed()
     }
 }
+
+/// Tells a connection's `RequestHandler` to close: now when it is idle, else after the response under way.
+///
+/// `ChannelShouldQuiesceEvent` would have the pipelining handler close a connection whose last response is written but not
+/// yet taken by the client.
+struct ConnectionShouldEnd {}

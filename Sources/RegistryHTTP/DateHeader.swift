@@ -24,6 +24,14 @@ final class DateHeader: Sendable {
         text(second: time.milliseconds / 1000)
     }
 
+    /// A time as people write it: `14:05 UTC`, with the date where it is not today's.
+    static func minute(of time: WallTime, now: Int64 = WallClock.milliseconds) -> String {
+        let words = text(of: time).split(separator: " ")
+        let clock = "\(words[4].prefix(5)) UTC"
+        let isToday = time.milliseconds / 86_400_000 == now / 86_400_000
+        return isToday ? clock : "\(clock) on \(words[1]) \(words[2])"
+    }
+
     /// The IMF-fixdate of RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
     private static func text(second: Int64) -> String {
         let days = Int(second / 86400)

@@ -2,6 +2,7 @@ import MirrorCore
 import NIOCore
 import NIOHTTP1
 import OCI
+import Posix
 
 /// Turns what went wrong into HTTP.
 ///
@@ -17,7 +18,8 @@ import OCI
 /// | corrupt | 502 | `UNKNOWN` |
 enum ErrorResponder {
     static func respond(_ error: MirrorError, to exchange: Exchange) {
-        let answer = Answer(error, whenExhausted: exchange.server.options.whenExhausted)
+        let upstream = exchange.record.repository?.upstream
+        let answer = Answer(error, of: upstream, whenExhausted: exchange.server.options.whenExhausted)
         if case .shuttingDown = error { exchange.mustClose = true }
         respond(answer, label: error.label, to: exchange)
     }
@@ -78,7 +80,7 @@ private struct Answer {
         self.init(HTTPResponseStatus(statusCode: code.status), code, message)
     }
 
-    init(_ error: MirrorError, whenExhausted: RegistryServer.ExhaustedStatus) {
+    init(_ error: MirrorError, of upstream: UpstreamName?, whenExhausted: RegistryServer.ExhaustedStatus) {
         switch error {
         case .upstreamUnknown(let name):
             self.init(
@@ -93,10 +95,10 @@ private struct Answer {
         case .limited(let retryAfter):
             let status: HTTPResponseStatus =
                 whenExhausted == .tooManyRequests ? .tooManyRequests : .serviceUnavailable
-            self.init(status, .tooManyRequests, "the upstream registry limits this mirror, and nothing is cached")
+            self.init(status, .tooManyRequests, Self.limitMessage(upstream, retryAfter))
             self.retryAfter = retryAfter ?? .seconds(60)
         case .unavailable(let reason, let retryAfter):
-            self.init(code: .unavailable)
+            self.init(code: .unavailable, "\(Self.name(upstream)) cannot be asked now, and this is not cached")
             detail = ["reason": reason]
             self.retryAfter = retryAfter ?? .seconds(5)
         case .corrupt:
@@ -108,6 +110,20 @@ private struct Answer {
             self.init(code: .unavailable, "the mirror is shutting down")
             retryAfter = .seconds(1)
         }
+    }
+
+    /// Names the time, since what clients are told to wait (`Retry-After`) is bounded far below it.
+    private static func limitMessage(_ upstream: UpstreamName?, _ retryAfter: Duration?) -> String {
+        let fact = "\(name(upstream))'s limit for this mirror is used up, and this is not cached"
+        guard let retryAfter else { return "\(fact); tidepool quota shows it" }
+        let seconds = min(retryAfter.components.seconds, 366 * 86400)
+        let back = WallTime(milliseconds: WallClock.milliseconds + seconds * 1000)
+        return "\(fact); it is expected back at \(DateHeader.minute(of: back)); tidepool quota shows it"
+    }
+
+    private static func name(_ upstream: UpstreamName?) -> String {
+        guard let upstream else { return "the upstream registry" }
+        return upstream == .dockerHub ? "Docker Hub" : upstream.text
     }
 
     init(_ error: RouteError) {

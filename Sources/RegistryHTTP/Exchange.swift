@@ -1,6 +1,8 @@
+import Logging
 import MirrorCore
 import NIOCore
 import NIOHTTP1
+import OCI
 
 /// One request and its response.
 ///
@@ -25,7 +27,7 @@ final class Exchange {
     /// The `ns` parameter that found the upstream, to be answered with.
     var namespace: String?
     /// Whether this is the registry API, whose responses say so.
-    var isRegistryAPI = false
+    private(set) var isRegistryAPI = false
     /// Set when the connection cannot be used after this response.
     var mustClose = false
 
@@ -34,6 +36,8 @@ final class Exchange {
     private let context: ChannelHandlerContext
     private var state = State.waiting
     private var whenCutShort: (() -> Void)?
+    /// What the response's head names as its content.
+    private var content: Digest?
 
     init(
         _ request: HTTPRequestHead,
@@ -51,6 +55,8 @@ final class Exchange {
         self.context = context
     }
 
+    /// Whether the connection ends with this response.
+    private var isLast: Bool { mustClose || !request.isKeepAlive || connection.isLastRequest }
     var isHead: Bool { request.method == .HEAD }
     var isOpen: Bool { state != .ended }
     var isWaiting: Bool { state == .waiting }
@@ -58,6 +64,15 @@ final class Exchange {
     var allocator: ByteBufferAllocator { context.channel.allocator }
     /// Whether file regions can be sent as they are; through TLS they must be read first.
     var sendsFileRegions: Bool { connection.sendsFileRegions }
+    /// Whether the request came by the control socket.
+    var isControl: Bool { connection.isControl }
+
+    /// Makes this a request of the registry API, which draining waits for.
+    func enterRegistryAPI() {
+        guard !isRegistryAPI else { return }
+        isRegistryAPI = true
+        server.activity.began()
+    }
 
     /// Sends a whole response with one flush; the body stays away where the request was a HEAD.
     func respond(_ head: ResponseHead, _ body: ByteBuffer? = nil) {
@@ -75,6 +90,7 @@ final class Exchange {
         guard state == .waiting else { return false }
         state = .streaming
         record.status = Int(head.status.code)
+        content = head.content
         let part = HTTPResponseHead(version: request.version, status: head.status, headers: completed(head))
         context.write(RequestHandler.wrapOutboundOut(.head(part)), promise: nil)
         return true
@@ -104,15 +120,28 @@ final class Exchange {
         guard state == .streaming else { return }
         state = .ended
         whenCutShort = nil
-        let closes = mustClose || !request.isKeepAlive
+        let closes = isLast
         connection.responseWillEnd(self, closes: closes)
         let promise = eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated()
             .whenComplete { _ in
                 self.note()
                 if closes { self.connection.close(self.context, lingers: self.mustClose) }
+                self.connection.responseWasTaken(self.context)
             }
         context.writeAndFlush(RequestHandler.wrapOutboundOut(.end(nil)), promise: promise)
+    }
+
+    /// Cuts the connection because a stored file cannot be read as it should be, and tells the operator which.
+    func abort(_ label: String, file problem: String) {
+        guard state == .streaming else { return }
+        server.logger.error(
+            "stored content cannot be sent",
+            metadata: [
+                "digest": "\(content.map { "\($0)" } ?? "unknown")", "error": "\(problem)", "request_id": "\(id)",
+            ]
+        )
+        abort(label)
     }
 
     /// Cuts the connection: the head is out, and a body that ends well would look complete.
@@ -143,6 +172,7 @@ final class Exchange {
     }
 
     private func note() {
+        if isRegistryAPI { server.activity.ended() }
         let log = AccessLog(logger: server.logger, metrics: server.metrics)
         log.note(record, of: request, id: id, caller: caller)
     }
@@ -161,7 +191,7 @@ final class Exchange {
         }
         head.add("X-Request-Id", id)
         head.add("Date", server.clock.now)
-        if mustClose || !request.isKeepAlive {
+        if isLast {
             head.add("Connection", "close")
         } else if request.version == .http1_0 {
             head.add("Connection", "keep-alive")

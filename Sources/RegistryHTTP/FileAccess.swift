@@ -9,23 +9,44 @@ import Posix
 struct FileAccess: Sendable {
     private let pool: NIOThreadPool
     private let reads: NonBlockingFileIO
+    private let pageCache: PageCacheCalls
 
-    init(pool: NIOThreadPool) {
+    /// The calls of `PageCache`: descriptor, offset, count.
+    struct PageCacheCalls: Sendable {
+        var holds: @Sendable (Int32, Int, Int) -> Bool = { PageCache.holds($0, offset: $1, count: $2) }
+        var readAhead: @Sendable (Int32, Int, Int) throws -> Void = {
+            try PageCache.readAhead($0, offset: $1, count: $2)
+        }
+    }
+
+    init(pool: NIOThreadPool, pageCache: PageCacheCalls = PageCacheCalls()) {
         self.pool = pool
+        self.pageCache = pageCache
         reads = NonBlockingFileIO(threadPool: pool)
     }
 
     /// Brings part of a file into the page cache, so that `sendfile` will not wait for the disk.
     ///
-    /// - Returns: `nil` when it is there already. Failing to read is left to the sending, which fails for the same reason.
+    /// - Returns: `nil` when it is there already. Fails when the disk does: `sendfile` must not be tried then, since it would
+    ///   wait for that disk on the event loop.
     func readAhead(
         _ range: Range<Int>,
         of file: any StoredFile,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Void>? {
-        guard !PageCache.holds(file.descriptor, offset: range.lowerBound, count: range.count) else { return nil }
-        return pool.runIfActive(eventLoop: eventLoop) {
-            try PageCache.readAhead(file.descriptor, offset: range.lowerBound, count: range.count)
+        guard !pageCache.holds(file.descriptor, range.lowerBound, range.count) else { return nil }
+        return pool.runIfActive(eventLoop: eventLoop) { [pageCache] in
+            try pageCache.readAhead(file.descriptor, range.lowerBound, range.count)
+        }
+    }
+
+    /// Why part of a file cannot be sent, if it cannot: the file ends before it, or cannot be looked at.
+    func problem(with range: Range<Int>, of file: any StoredFile) -> String? {
+        do {
+            let size = try FileStatus(descriptor: file.descriptor).size
+            return size < range.upperBound ? "the file has \(size) bytes, and should have \(range.upperBound)" : nil
+        } catch {
+            return "\(error)"
         }
     }
 

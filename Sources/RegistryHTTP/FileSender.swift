@@ -8,8 +8,9 @@ import NIOCore
 /// its way at a time, and the next follows when the client's socket has taken it: memory and the kernel's queue stay
 /// small however slow the client is. Confined to the connection's event loop.
 ///
-/// The file must be as long as the segments say. Were it cut short behind our back, `sendfile` would send nothing and NIO
-/// would ask it again, until ``ConnectionGuard`` ends that as a stall.
+/// The file must be as long as the segments say, and is looked at before each window: were it cut short behind our back,
+/// `sendfile` would send nothing and NIO would ask it again. Should that happen in the middle of a window, ``ConnectionGuard``
+/// ends it as a stall. Either way the next asker finds the file too short when it is opened, and it is fetched anew.
 final class FileSender {
     /// A piece of the body.
     enum Segment {
@@ -60,6 +61,10 @@ final class FileSender {
     }
 
     private func send(_ window: Range<Int>) {
+        if let problem = exchange.server.files.problem(with: window, of: descriptor.file) {
+            exchange.abort("read_failed", file: problem)
+            return
+        }
         guard exchange.sendsFileRegions else {
             read(window)
             return
@@ -72,7 +77,13 @@ final class FileSender {
         }
         // What was written before goes out in the meantime.
         exchange.flush()
-        readAhead.assumeIsolated().whenComplete { _ in self.send(region) }
+        readAhead.assumeIsolated()
+            .whenComplete { result in
+                switch result {
+                case .success: self.send(region)
+                case .failure(let error): self.exchange.abort("read_failed", file: "\(error)")
+                }
+            }
     }
 
     private func read(_ window: Range<Int>) {
@@ -84,12 +95,11 @@ final class FileSender {
     }
 
     private func sendRead(_ result: Result<ByteBuffer, any Error>, of window: Range<Int>) {
-        guard case .success(let buffer) = result, buffer.readableBytes == window.count else {
-            // The file is shorter than it was, or the disk fails: the body cannot be completed.
-            exchange.abort("read_failed")
-            return
+        switch result {
+        case .success(let buffer) where buffer.readableBytes == window.count: send(.byteBuffer(buffer))
+        case .success: exchange.abort("read_failed", file: "the file became shorter while it was sent")
+        case .failure(let error): exchange.abort("read_failed", file: "\(error)")
         }
-        send(.byteBuffer(buffer))
     }
 
     private func send(_ data: IOData) {

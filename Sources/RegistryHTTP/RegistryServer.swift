@@ -3,15 +3,17 @@ package import Logging
 package import MirrorCore
 import NIOCore
 import NIOPosix
+import Posix
 
 /// The registry's edge: listens, answers clients from a ``Registry``, and drains.
 ///
-///     made ──start──▶ listening ──drain──▶ closed
+///     made ──start──▶ listening ──drain──▶ draining ──quiet, time up, cut short──▶ closed
 ///
 /// A server that was started must be drained, or its threads stay.
 package final class RegistryServer: Sendable {
     private struct Bound {
         var channels: [any Channel] = []
+        var controlSocket: String?
         var reloads: [RepeatedTask] = []
     }
 
@@ -20,7 +22,13 @@ package final class RegistryServer: Sendable {
     private let context: ServerContext
     private let bound = Locked(Bound())
 
-    package init(options: Options, registry: any Registry, metrics: Metrics, logger: Logger) {
+    package init(
+        options: Options,
+        registry: any Registry,
+        administration: any Administration,
+        metrics: Metrics,
+        logger: Logger
+    ) {
         group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? System.coreCount)
         // Threads for a disk, not for the processor: enough that some may wait for a slow one.
         pool = NIOThreadPool(numberOfThreads: 4)
@@ -28,10 +36,11 @@ package final class RegistryServer: Sendable {
         context = ServerContext(
             options: options,
             registry: registry,
+            administration: administration,
             metrics: metrics,
             logger: logger,
             connections: Connections(limit: options.limits.connections),
-            files: FileAccess(pool: pool)
+            files: FileAccess(pool: pool, pageCache: options.pageCache)
         )
     }
 
@@ -52,6 +61,7 @@ package final class RegistryServer: Sendable {
                 let channel = try await bind(listener)
                 addresses.append(Self.text(of: channel.localAddress))
             }
+            await bindControlSocket()
             return addresses
         } catch {
             await drain(within: .zero)
@@ -59,30 +69,88 @@ package final class RegistryServer: Sendable {
         }
     }
 
-    /// Stops accepting, lets responses in progress end for at most so long, and closes everything.
+    /// Says that it is not ready, answers until nothing is under way, for at most so long, and closes everything.
+    ///
+    /// Requests are answered all the while, on connections that close after the answer: whoever directs clients here
+    /// (a load balancer, a Kubernetes Service) must first learn from `/readyz` that it should not. When no request of the
+    /// registry API has been under way for `grace`, no more are taken.
     ///
     /// Only the first call does. `lastCall` is for ending whatever requests still wait for: their connections are closed
     /// when it is called, and the event loops end when it has returned.
-    package func drain(within limit: Duration, _ lastCall: () async -> Void = {}) async {
+    package func drain(within limit: Duration, grace: Duration = .zero, _ lastCall: () async -> Void = {}) async {
         guard context.lifecycle.drain() else { return }
-        await closeListeners()
+        let end = NIODeadline.now() + TimeAmount(limit)
         let eventLoop = group.next()
+        await quiet(for: TimeAmount(min(grace, limit)), until: end, on: eventLoop)
+        await closeListeners()
         let isEmpty = context.connections.quiesce(on: eventLoop)
-        let deadline = eventLoop.scheduleTask(in: TimeAmount(limit)) { self.context.connections.closeAll() }
+        let deadline = eventLoop.scheduleTask(deadline: end) { self.context.connections.closeAll() }
+        // A call to cut that came before the last connection was admitted.
+        if context.lifecycle.isCutShort { context.connections.closeAll() }
         try? await isEmpty.get()
         deadline.cancel()
         await lastCall()
         await stop()
     }
 
+    /// Ends a draining at once, and cuts what is under way.
+    package func cutShort() {
+        context.lifecycle.cutShort()
+        context.connections.closeAll()
+    }
+
+    /// Returns when nothing has been under way for so long, when the time is up, or when the draining is cut short.
+    private func quiet(for grace: TimeAmount, until end: NIODeadline, on eventLoop: any EventLoop) async {
+        let start = NIODeadline.now()
+        let promise = eventLoop.makePromise(of: Void.self)
+        // Looked at, and not told: a request then pays nothing for a draining that comes once.
+        eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { [context] task in
+            let now = NIODeadline.now()
+            let isOver = context.lifecycle.isCutShort || now >= end
+            guard isOver || context.activity.isQuiet(for: grace, since: start, at: now) else { return }
+            task.cancel()
+            promise.succeed()
+        }
+        try? await promise.futureResult.get()
+    }
+
     private func bind(_ listener: Listener) async throws(ListenError) -> any Channel {
         guard let (host, port) = Self.parse(listener.address) else { throw .invalidAddress(listener.address) }
         let certificates = try await loadCertificates(for: listener)
-        let setup = ChannelSetup(server: context, certificates: certificates)
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+        let bootstrap = bootstrap(ChannelSetup(server: context, certificates: certificates))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        do {
+            let channel = try await bootstrap.bind(host: host, port: port).get()
+            bound.withLock { $0.channels.append(channel) }
+            return channel
+        } catch {
+            throw ListenError(error, address: listener.address)
+        }
+    }
+
+    /// Makes the control socket, or logs why there is none: the mirror serves its clients all the same.
+    private func bindControlSocket() async {
+        guard let path = context.options.controlSocket else { return }
+        do {
+            let socket = try await pool.runIfActive { try LocalSocket.bind(path).takeRawValue() }
+            bound.withLock { $0.controlSocket = path }
+            let setup = ChannelSetup(server: context, certificates: nil, isControl: true)
+            let channel = try await bootstrap(setup).withBoundSocket(socket).get()
+            bound.withLock { $0.channels.append(channel) }
+        } catch {
+            context.logger.warning(
+                "no control socket: commands will not find this mirror; put data_dir where sockets can be made",
+                metadata: ["error": "\(error)"]
+            )
+        }
+    }
+
+    private func bootstrap(_ setup: ChannelSetup) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            // Clients may close their side when they have asked, and still read (RFC 9112, 9.6).
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
             // Requests are small; the default grows to 64 KiB for each connection.
             .childChannelOption(
                 .recvAllocator,
@@ -91,13 +159,6 @@ package final class RegistryServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try setup.prepare(channel) }
             }
-        do {
-            let channel = try await bootstrap.bind(host: host, port: port).get()
-            bound.withLock { $0.channels.append(channel) }
-            return channel
-        } catch {
-            throw ListenError(error, address: listener.address)
-        }
     }
 
     private func loadCertificates(for listener: Listener) async throws(ListenError) -> Certificates? {
@@ -123,6 +184,8 @@ package final class RegistryServer: Sendable {
             return bound
         }
         for task in bound.reloads { task.cancel() }
+        // First the name, so that nobody finds a socket that does not answer.
+        if let path = bound.controlSocket { _ = try? await pool.runIfActive { try File.remove(path) } }
         for channel in bound.channels { try? await channel.close() }
     }
 

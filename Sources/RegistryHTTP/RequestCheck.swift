@@ -26,7 +26,7 @@ enum RequestCheck {
         let lengths = headers["content-length"]
         if lengths.count > 1 || (!lengths.isEmpty && headers.contains(name: "transfer-encoding")) { return .syntax }
         if head.method != .GET && head.method != .HEAD { return .method }
-        if headers.contains(name: "transfer-encoding") || (lengths.first ?? "0") != "0" { return .body }
+        if headers.contains(name: "transfer-encoding") || !lengths.allSatisfy(isZero) { return .body }
         return nil
     }
 }
@@ -34,7 +34,7 @@ enum RequestCheck {
 extension RequestCheck.Failure {
     /// Answers, and closes the connection where what follows on it cannot be told.
     func respond(to exchange: Exchange) {
-        exchange.isRegistryAPI = true
+        exchange.enterRegistryAPI()
         exchange.mustClose = self != .method || exchange.request.mayHaveBody
         ErrorResponder.respond(status: status, code: .unsupported, message: message, label: label, to: exchange)
     }
@@ -71,7 +71,12 @@ extension RequestCheck.Failure {
 
 extension HTTPRequestHead {
     fileprivate var mayHaveBody: Bool {
-        headers.contains(name: "transfer-encoding") || (headers.first(name: "content-length") ?? "0") != "0"
+        headers.contains(name: "transfer-encoding") || !headers["content-length"].allSatisfy(isZero)
             || method == .CONNECT || headers.contains(name: "upgrade")
     }
+}
+
+/// Whether a `Content-Length` says that there is no body: `1*DIGIT`, so leading zeros are allowed (RFC 9110, 8.6).
+private func isZero(_ length: String) -> Bool {
+    !length.isEmpty && length.utf8.allSatisfy { $0 == UInt8(ascii: "0") }
 }

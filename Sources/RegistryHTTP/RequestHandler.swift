@@ -1,8 +1,12 @@
 import MirrorCore
 import NIOCore
 import NIOHTTP1
+import OCI
 
 /// Reads requests from one connection and has them answered, one at a time.
+///
+/// A client may close its side after its last request (`shutdown`, or TLS's `close_notify`) and read on: the response is
+/// sent to its end. One that has left altogether looks the same until something is sent to it.
 ///
 /// `HTTPServerPipelineHandler` before it holds back pipelined requests, and stops reading while one is answered.
 final class RequestHandler: ChannelInboundHandler {
@@ -10,6 +14,7 @@ final class RequestHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     let sendsFileRegions: Bool
+    let isControl: Bool
     private let server: ServerContext
     private let connectionGuard: ConnectionGuard
     private let requestIDs = RequestIDs()
@@ -17,16 +22,26 @@ final class RequestHandler: ChannelInboundHandler {
     /// The request whose head has come and whose response has not ended.
     private var exchange: Exchange?
     private var isClosing = false
+    /// The client has closed its side, and so sends no more requests.
+    private var isInputClosed = false
+    /// The server has asked for the end of this connection.
+    private var isToEnd = false
+    /// Responses that have ended here, and that the client's socket has not taken whole.
+    private var responsesOnTheirWay = 0
 
-    init(server: ServerContext, connectionGuard: ConnectionGuard, sendsFileRegions: Bool) {
+    init(server: ServerContext, connectionGuard: ConnectionGuard, sendsFileRegions: Bool, isControl: Bool) {
         self.server = server
         self.connectionGuard = connectionGuard
         self.sendsFileRegions = sendsFileRegions
+        self.isControl = isControl
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        caller = Caller(address: context.remoteAddress?.ipAddress ?? "unknown")
+        caller = Caller(address: isControl ? "local" : context.remoteAddress?.ipAddress ?? "unknown")
     }
+
+    /// Whether no request is answered here after the one that is.
+    var isLastRequest: Bool { isInputClosed || isToEnd || server.lifecycle.phase == .draining }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosing else { return }
@@ -39,7 +54,8 @@ final class RequestHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isClosing else { return }
-        guard let error = error as? HTTPParserError, exchange == nil else {
+        // A request that breaks off has nobody waiting for its answer.
+        guard let error = error as? HTTPParserError, error != .invalidEOFState, exchange == nil else {
             context.close(promise: nil)
             return
         }
@@ -47,6 +63,18 @@ final class RequestHandler: ChannelInboundHandler {
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
         let exchange = start(head, context)
         RequestCheck.Failure(error).respond(to: exchange)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case ChannelEvent.inputClosed:
+            isInputClosed = true
+            closeIfDone(context)
+        case is ConnectionShouldEnd:
+            isToEnd = true
+            closeIfDone(context)
+        default: context.fireUserInboundEventTriggered(event)
+        }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -63,7 +91,14 @@ final class RequestHandler: ChannelInboundHandler {
     func responseWillEnd(_ ended: Exchange, closes: Bool) {
         if exchange === ended { exchange = nil }
         if closes { isClosing = true }
+        responsesOnTheirWay += 1
         connectionGuard.requestEnded()
+    }
+
+    /// The client's socket has taken the whole of a response, or never will.
+    func responseWasTaken(_ context: ChannelHandlerContext) {
+        responsesOnTheirWay -= 1
+        closeIfDone(context)
     }
 
     /// Closes after a response that was the last.
@@ -82,6 +117,13 @@ final class RequestHandler: ChannelInboundHandler {
             }
     }
 
+    /// Closes a connection that is not to be used again, once nothing is on its way to the client.
+    private func closeIfDone(_ context: ChannelHandlerContext) {
+        guard isInputClosed || isToEnd, !isClosing, exchange == nil, responsesOnTheirWay == 0 else { return }
+        isClosing = true
+        context.close(promise: nil)
+    }
+
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let exchange = start(head, context)
         guard let failure = RequestCheck.failure(of: head, limits: server.options.limits) else { return }
@@ -91,6 +133,9 @@ final class RequestHandler: ChannelInboundHandler {
 
     private func start(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Exchange {
         connectionGuard.requestBegan()
+        var head = head
+        // Clients that take us for a proxy write the whole URL; nothing after this needs to know.
+        if let target = RequestTarget.originForm(of: head.uri) { head.uri = String(target) }
         let exchange = Exchange(
             head,
             id: requestIDs.id(for: head.headers),

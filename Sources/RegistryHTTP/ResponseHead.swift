@@ -6,6 +6,8 @@ import OCI
 struct ResponseHead {
     var status: HTTPResponseStatus
     var headers = HTTPHeaders()
+    /// What is sent, where it has a digest.
+    private(set) var content: Digest?
 
     init(_ status: HTTPResponseStatus) {
         self.status = status
@@ -26,6 +28,7 @@ struct ResponseHead {
 
     /// What names content: its digest, and that it never changes under that name.
     mutating func describe(_ digest: Digest) {
+        content = digest
         let text = digest.description
         add("Docker-Content-Digest", text)
         add("ETag", "\"\(text)\"")

@@ -7,7 +7,11 @@ import OCI
 enum Router {
     static func answer(_ exchange: Exchange) {
         if AdminResponder.answer(exchange) { return }
-        exchange.isRegistryAPI = true
+        guard !exchange.isControl else {
+            ErrorResponder.respond(RouteError.notFound, to: exchange)
+            return
+        }
+        exchange.enterRegistryAPI()
         guard !isLoop(exchange) else {
             ErrorResponder.respond(
                 status: .loopDetected,

@@ -7,9 +7,11 @@ import NIOPosix
 struct ServerContext: Sendable {
     let options: RegistryServer.Options
     let registry: any Registry
+    let administration: any Administration
     let metrics: Metrics
     let logger: Logger
     let lifecycle = Lifecycle()
+    let activity = Activity()
     let connections: Connections
     let files: FileAccess
     let clock = DateHeader()
@@ -24,8 +26,16 @@ final class Lifecycle: Sendable {
     }
 
     private let current = Locked(Phase.starting)
+    private let cut = Locked(false)
 
     var phase: Phase { current.withLock { $0 } }
+
+    /// Whether the draining is to end at once.
+    var isCutShort: Bool { cut.withLock { $0 } }
+
+    func cutShort() {
+        cut.withLock { $0 = true }
+    }
 
     /// Goes between starting and ready; draining is final.
     func set(isReady: Bool) {

@@ -3,6 +3,10 @@ extension RegistryServer {
     package struct Options: Sendable {
         /// At least one.
         package var listeners: [Listener]
+        /// Where the admin endpoints, and they only, are served to commands on this machine; `nil` for nowhere.
+        ///
+        /// Nothing may have that name. It is for this process's user only, and goes when the server drains.
+        package var controlSocket: String?
         package var limits = Limits()
         /// Event loops; `nil` is one for each core.
         package var eventLoops: Int?
@@ -13,6 +17,8 @@ extension RegistryServer {
         package var whenExhausted = ExhaustedStatus.serviceUnavailable
         /// For the status page.
         package var version = ""
+        /// For tests of a disk that fails.
+        var pageCache = FileAccess.PageCacheCalls()
 
         package init(listeners: [Listener], instanceID: String) {
             self.listeners = listeners

@@ -11,24 +11,22 @@ extension Answer {
         switch status {
         case 400 where hasCode(of: Self.unknownCodes): .notFound
         case 401: .denied
-        // GitHub's secondary limit.
-        case 403 where bodyText.contains("rate limit"): .abuseLimited(retryAfter: retryAfter)
-        case 403: .denied
+        case 403, 429: rateLimit?.error ?? .denied
         case 404, 410: .notFound
         case 405, 501: isHead ? .headUnsupported : .unavailable(.status(status))
         case 416: .unusable("the range was refused")
-        case 429: RateLimitAnswer.error(head, body: body, now: Self.secondsSince1970)
         case 300..<400: .unusable("an unexpected redirect")
         default: .unavailable(.status(status))
         }
     }
 
-    /// The wait that the answer asks for.
-    var retryAfter: Duration? {
-        switch RateLimitAnswer.error(head, body: body, now: Self.secondsSince1970) {
-        case .pullLimited(let retryAfter), .abuseLimited(let retryAfter): retryAfter
-        default: nil
-        }
+    /// The limit that the answer is, if it is one.
+    var rateLimit: RateLimit? {
+        // A 403 may be GitHub's secondary limit.
+        guard status == 429 || status == 403 && bodyText.contains("rate limit") else { return nil }
+        var limit = RateLimitAnswer.limit(head, body: body, now: Self.secondsSince1970)
+        if status == 403 { limit.scope = .abuse }
+        return limit
     }
 
     /// Some registries answer 400 for names that they could not have: Google's for one-component ones.
@@ -47,5 +45,5 @@ extension Answer {
 
     private var bodyText: String { String(decoding: body, as: UTF8.self).lowercased() }
 
-    private static var secondsSince1970: Int { Int(Date().timeIntervalSince1970) }
+    static var secondsSince1970: Int { Int(Date().timeIntervalSince1970) }
 }

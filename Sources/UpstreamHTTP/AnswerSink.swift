@@ -39,15 +39,19 @@ final class AnswerSink: TransferSink {
     }
 
     private let use: BodyUse
+    private let onHead: @Sendable (_ status: Int) -> Void
     private let state = Locked(State())
 
-    init(_ use: BodyUse) {
+    /// Makes a sink that calls `onHead` on the transfer thread when the head has come, however long the body then takes.
+    init(_ use: BodyUse, onHead: @escaping @Sendable (_ status: Int) -> Void = { _ in }) {
         self.use = use
+        self.onHead = onHead
     }
 
     func begin(_ head: ResponseHead) -> Bool {
         // The lock is only for the reader afterwards: this thread alone calls until then.
         state.withLock { $0.head = head }
+        onHead(head.status)
         guard head.isSuccess else { return true }
         guard head.isIdentityEncoded else { return fail(.unusable("a content-encoded answer")) }
         switch use {
@@ -102,6 +106,8 @@ final class AnswerSink: TransferSink {
     }
 
     var receivedBytes: Int { state.withLock { $0.received } }
+    /// The status, if the head has come.
+    var status: Int? { state.withLock { $0.head?.status } }
 
     /// The answer, now that the transfer has ended, with `error` if that is how it did.
     func answer(from location: Location, endedWith error: TransferError?) throws(UpstreamError) -> Answer {

@@ -3,6 +3,32 @@ import FoundationEssentials
 import MirrorCore
 import OCI
 
+/// A limit that a registry has set us.
+struct RateLimit: Hashable, Sendable {
+    enum Scope: Hashable, Sendable {
+        /// Pulls: requests of the kind that was refused.
+        case pull
+        /// Requests of every kind.
+        case abuse
+    }
+
+    var scope: Scope
+    /// When to come back, where that can be told.
+    var wait: Duration?
+    /// The registry said so itself; else it is derived from the limit.
+    var isStated: Bool
+
+    /// The limit as an error, with what is left of the wait.
+    func error(retryAfter rest: Duration?) -> UpstreamError {
+        switch scope {
+        case .pull: .pullLimited(retryAfter: rest)
+        case .abuse: .abuseLimited(retryAfter: rest)
+        }
+    }
+
+    var error: UpstreamError { error(retryAfter: wait) }
+}
+
 /// What a 429 says: which limit it is, and when to come back.
 ///
 /// Docker Hub's pull limit comes as JSON with the code `TOOMANYREQUESTS`, and stops manifest reads only; its abuse limit
@@ -14,16 +40,19 @@ enum RateLimitAnswer {
     private static let longestWindow = 366 * 24 * 3600
 
     /// Reads the answer to a request made at `now`, in seconds since 1970.
-    static func error(_ head: ResponseHead, body: [UInt8], now: Int) -> UpstreamError {
+    static func limit(_ head: ResponseHead, body: [UInt8], now: Int) -> RateLimit {
         let window = window(head)
         let entries = (try? JSONDecoder().decode(Body.self, from: Data(body)))?.errors ?? []
-        let hint =
+        let stated =
             head["Retry-After"].flatMap { wait($0, now: now) }
+            ?? head["X-Retry-After"].flatMap { wait($0, now: now) }
             ?? entries.lazy.compactMap { $0.message.flatMap(wait(inMessage:)) }.first
-            ?? window.map { $0.length / max(1, $0.limit) }
-        let retryAfter = hint.map { min(max($0, .seconds(1)), window?.length ?? longestWait) }
-        return isPullLimit(head, body: body, entries)
-            ? .pullLimited(retryAfter: retryAfter) : .abuseLimited(retryAfter: retryAfter)
+        let hint = stated ?? window.map { $0.length / max(1, $0.limit) }
+        return RateLimit(
+            scope: isPullLimit(head, body: body, entries) ? .pull : .abuse,
+            wait: hint.map { min(max($0, .seconds(1)), window?.length ?? longestWait) },
+            isStated: stated != nil
+        )
     }
 
     private static func isPullLimit(_ head: ResponseHead, body: [UInt8], _ entries: [Body.Entry]) -> Bool {

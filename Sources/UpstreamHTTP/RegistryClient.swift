@@ -7,6 +7,10 @@ struct RegistryClient: Sendable {
     /// A question.
     struct Call: Sendable {
         var kind: RequestKind
+        /// Whose question it is; the queues on the way ask.
+        var errand: Errand
+        /// Whether it is about a manifest, which is what pull quotas count.
+        var isManifest = false
         var method = TransferRequest.Method.get
         var repository: RepositoryName
         var start: Location
@@ -26,14 +30,21 @@ struct RegistryClient: Sendable {
 
     let requester: Requester
     let authoriser: Authoriser
+    let meter: QuotaMeter
 
     /// The last answer: a success, or an error that neither authorisation nor another place could mend.
-    func answer(to call: Call) async throws(UpstreamError) -> Answer {
+    ///
+    /// `deadline` bounds the waits for leave to send, not the answers.
+    func answer(to call: Call, until deadline: Duration) async throws(UpstreamError) -> Answer {
         var course = Course(location: call.start)
         while true {
             let origin = course.location.origin
             let presented = try await authoriser.presented(for: call.repository, at: origin, &course.progress)
-            let answer = try await requester.send(request(call, course, presented))
+            let request = request(call, course, presented, until: deadline)
+            let answer =
+                origin == requester.endpoint.origin
+                ? try await meter.send(request, for: call, presenting: presented, by: requester)
+                : try await requester.send(request)
             switch answer.status {
             case let status where Redirects.isRedirect(status):
                 guard let target = try target(of: answer, call) else { return answer }
@@ -60,13 +71,20 @@ struct RegistryClient: Sendable {
         }
     }
 
-    private func request(_ call: Call, _ course: Course, _ presented: Authoriser.Presented) -> Requester.Request {
+    private func request(
+        _ call: Call,
+        _ course: Course,
+        _ presented: Authoriser.Presented,
+        until deadline: Duration
+    ) -> Requester.Request {
         Requester.Request(
             kind: course.hops == 0 ? call.kind : .redirect,
             method: call.method,
             location: course.location,
             fields: call.fields + [presented.field].compactMap(\.self),
-            use: call.use
+            use: call.use,
+            errand: call.errand,
+            deadline: deadline
         )
     }
 

@@ -16,8 +16,8 @@ extension RegistryUpstream {
             var tags: [String]?
         }
         var tags: [String] = []
-        let call = listCall(.tags, repository, path: "tags/list?n=1000", accept: MediaType.json)
-        try await forEachPage(of: call, for: errand) { (answer) throws(UpstreamError) in
+        let call = listCall(.tags, errand, repository, path: "tags/list?n=1000", accept: MediaType.json)
+        try await forEachPage(of: call) { (answer) throws(UpstreamError) in
             guard answer.status == 200 else { throw answer.error() }
             guard let page = try? JSONDecoder().decode(Page.self, from: Data(answer.body)) else {
                 throw .unusable("a tag list that is not JSON")
@@ -33,11 +33,11 @@ extension RegistryUpstream {
         in repository: RepositoryName,
         for errand: Errand
     ) async throws(UpstreamError) -> ReferrersAnswer {
-        var call = listCall(.referrers, repository, path: "referrers/\(digest)", accept: MediaType.ociIndex)
+        var call = listCall(.referrers, errand, repository, path: "referrers/\(digest)", accept: MediaType.ociIndex)
         // ghcr.io sends these on to a web page.
         call.leavesHost = false
         var pages: [[UInt8]] = []
-        try await forEachPage(of: call, for: errand) { (answer) throws(UpstreamError) in
+        try await forEachPage(of: call) { (answer) throws(UpstreamError) in
             if Self.hasReferrers(answer) {
                 pages.append(answer.body)
                 return true
@@ -66,12 +66,14 @@ extension RegistryUpstream {
 extension RegistryUpstream {
     private func listCall(
         _ kind: RequestKind,
+        _ errand: Errand,
         _ repository: RepositoryName,
         path: String,
         accept: String
     ) -> RegistryClient.Call {
         RegistryClient.Call(
             kind: kind,
+            errand: errand,
             repository: repository,
             start: location(of: path, in: repository),
             fields: [HeaderField("Accept", accept)],
@@ -82,15 +84,12 @@ extension RegistryUpstream {
     /// Asks for a list, page by page, for as long as there are more and `body` wants them.
     private func forEachPage(
         of call: RegistryClient.Call,
-        for errand: Errand,
         _ body: (Answer) throws(UpstreamError) -> Bool
     ) async throws(UpstreamError) {
         var call = call
         var size = 0
         for _ in 0..<Self.pageLimit {
-            let answer = try await heads.withPlace(for: errand) { () async throws(UpstreamError) in
-                try await client.answer(to: call)
-            }
+            let answer = try await reply(to: call, in: heads)
             size += answer.body.count
             guard size <= Self.listSizeLimit else { throw .unusable("a list that is too large") }
             guard try body(answer), let next = try Self.nextPage(after: answer) else { return }

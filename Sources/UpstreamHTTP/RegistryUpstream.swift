@@ -14,8 +14,12 @@ package final class RegistryUpstream: Upstream {
     let client: RegistryClient
     let endpoint: Location
     let heads: Window
-    private let manifests: Window
-    private let blobs: Window
+    let manifests: Window
+    let blobs: Window
+    let gate: UpstreamGate
+    let time: Timekeeper
+    /// How long a request may wait for leave to be sent.
+    let patience: Duration
     /// Whether HEADs of blobs were found to be refused where GETs are not (public.ecr.aws).
     private let refusesBlobHeads = Locked(false)
 
@@ -27,6 +31,7 @@ package final class RegistryUpstream: Upstream {
         transfers: TransferLoop,
         environment: [String: String] = ProcessInfo.processInfo.environment,
         ledger: any QuotaLedger,
+        time: Timekeeper = .system(),
         metrics: Metrics,
         logger: Logger
     ) throws(UpstreamOptionsError) {
@@ -34,10 +39,12 @@ package final class RegistryUpstream: Upstream {
         var logger = logger
         logger[metadataKey: "upstream"] = "\(options.name)"
         let realms = RealmRules(endpoint: endpoint.origin, trustedRealms: options.trustedRealms)
+        gate = UpstreamGate(options, endpoint: endpoint.origin, time: time, logger: logger)
         let requester = Requester(
             options,
             realms: realms,
             endpoint: endpoint,
+            gate: gate,
             transfers: transfers,
             environment: environment,
             metrics: metrics,
@@ -58,24 +65,29 @@ package final class RegistryUpstream: Upstream {
         )
         name = options.name
         self.endpoint = endpoint
-        client = RegistryClient(requester: requester, authoriser: authoriser)
-        let patience = options.timeouts.answerWithin
-        heads = Window(places: options.concurrency.heads, patience: patience)
-        manifests = Window(places: options.concurrency.manifests, patience: patience)
-        blobs = Window(places: options.concurrency.blobs, patience: patience)
+        self.time = time
+        patience = options.timeouts.answerWithin
+        client = RegistryClient(
+            requester: requester,
+            authoriser: authoriser,
+            meter: QuotaMeter(upstream: options.name, ledger: ledger)
+        )
+        heads = Window("heads", places: options.concurrency.heads, time: time, logger: logger)
+        manifests = Window("manifests", places: options.concurrency.manifests, time: time, logger: logger)
+        blobs = Window("blobs", places: options.concurrency.blobs, time: time, logger: logger)
     }
 
-    package var isFailing: Bool { false }
+    package var isFailing: Bool { gate.isFailing }
 
     package func headManifest(
         _ reference: Reference,
         in repository: RepositoryName,
         for errand: Errand
     ) async throws(UpstreamError) -> ManifestDescription {
-        var call = manifestCall(reference, repository)
+        var call = manifestCall(reference, repository, errand)
         call.kind = .head
         call.method = .head
-        let head = try await answer(to: call, in: heads, for: errand).head
+        let head = try await answer(to: call, in: heads).head
         return ManifestDescription(
             digest: head["Docker-Content-Digest"].flatMap { try? Digest($0) },
             mediaType: head.mediaType,
@@ -88,7 +100,7 @@ package final class RegistryUpstream: Upstream {
         in repository: RepositoryName,
         for errand: Errand
     ) async throws(UpstreamError) -> FetchedManifest {
-        let answer = try await answer(to: manifestCall(reference, repository), in: manifests, for: errand)
+        let answer = try await answer(to: manifestCall(reference, repository, errand), in: manifests)
         return FetchedManifest(bytes: answer.body, mediaType: answer.head.mediaType)
     }
 
@@ -97,16 +109,16 @@ package final class RegistryUpstream: Upstream {
         in repository: RepositoryName,
         for errand: Errand
     ) async throws(UpstreamError) -> Int? {
-        var call = blobCall(digest, repository, use: .drop)
+        var call = blobCall(digest, repository, errand, use: .drop)
         call.kind = .head
-        guard !refusesBlobHeads.withLock({ $0 }) else { return try await lengthByRange(call, errand) }
+        guard !refusesBlobHeads.withLock({ $0 }) else { return try await lengthByRange(call) }
         call.method = .head
         do throws(UpstreamError) {
-            return try await answer(to: call, in: heads, for: errand).head.contentLength
+            return try await answer(to: call, in: heads).head.contentLength
         } catch .denied, .headUnsupported, .unavailable(.status(401)), .unavailable(.status(403)) {
             // Places that a redirect leads to refuse a HEAD too: their signatures are for one method.
             call.method = .get
-            let length = try await lengthByRange(call, errand)
+            let length = try await lengthByRange(call)
             // Denied and then not: it was the method.
             refusesBlobHeads.withLock { $0 = true }
             return length
@@ -120,9 +132,9 @@ package final class RegistryUpstream: Upstream {
         into sink: any BlobSink,
         for errand: Errand
     ) async throws(UpstreamError) {
-        var call = blobCall(digest, repository, use: .relay(sink, offset: offset))
+        var call = blobCall(digest, repository, errand, use: .relay(sink, offset: offset))
         if offset > 0 { call.fields.append(HeaderField("Range", "bytes=\(offset)-")) }
-        _ = try await answer(to: call, in: blobs, for: errand)
+        _ = try await answer(to: call, in: blobs)
     }
 }
 
@@ -130,14 +142,8 @@ package final class RegistryUpstream: Upstream {
 
 extension RegistryUpstream {
     /// Carries a call within a window to a success.
-    func answer(
-        to call: RegistryClient.Call,
-        in window: Window,
-        for errand: Errand
-    ) async throws(UpstreamError) -> Answer {
-        let answer = try await window.withPlace(for: errand) { () async throws(UpstreamError) in
-            try await client.answer(to: call)
-        }
+    func answer(to call: RegistryClient.Call, in window: Window) async throws(UpstreamError) -> Answer {
+        let answer = try await reply(to: call, in: window)
         guard answer.status == 200 || answer.status == 206 else { throw answer.error(isHead: call.method == .head) }
         return answer
     }
@@ -146,9 +152,15 @@ extension RegistryUpstream {
         Location(origin: endpoint.origin, target: "\(endpoint.target)v2/\(repository)/\(path)")
     }
 
-    private func manifestCall(_ reference: Reference, _ repository: RepositoryName) -> RegistryClient.Call {
+    private func manifestCall(
+        _ reference: Reference,
+        _ repository: RepositoryName,
+        _ errand: Errand
+    ) -> RegistryClient.Call {
         RegistryClient.Call(
             kind: .manifest,
+            errand: errand,
+            isManifest: true,
             repository: repository,
             start: location(of: "manifests/\(reference)", in: repository),
             fields: [HeaderField("Accept", MediaType.acceptedManifests)],
@@ -156,9 +168,15 @@ extension RegistryUpstream {
         )
     }
 
-    private func blobCall(_ digest: Digest, _ repository: RepositoryName, use: BodyUse) -> RegistryClient.Call {
+    private func blobCall(
+        _ digest: Digest,
+        _ repository: RepositoryName,
+        _ errand: Errand,
+        use: BodyUse
+    ) -> RegistryClient.Call {
         RegistryClient.Call(
             kind: .blob,
+            errand: errand,
             repository: repository,
             start: location(of: "blobs/\(digest)", in: repository),
             fields: [HeaderField("Accept", "*/*")],
@@ -167,10 +185,10 @@ extension RegistryUpstream {
     }
 
     /// The length that the answer to a GET of one byte tells.
-    private func lengthByRange(_ call: RegistryClient.Call, _ errand: Errand) async throws(UpstreamError) -> Int? {
+    private func lengthByRange(_ call: RegistryClient.Call) async throws(UpstreamError) -> Int? {
         var call = call
         call.fields.append(HeaderField("Range", "bytes=0-0"))
-        let head = try await answer(to: call, in: heads, for: errand).head
+        let head = try await answer(to: call, in: heads).head
         guard head.status == 206 else { return head.contentLength }
         return head["Content-Range"].flatMap(ContentRange.init)?.total
     }

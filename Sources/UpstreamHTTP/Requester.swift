@@ -26,9 +26,22 @@ final class Requester: Sendable {
         var location: Location
         var fields: [HeaderField] = []
         var use: BodyUse
+        /// Whose it is, and how long it may wait for leave to be sent; `nil` for a token, which is for many.
+        var errand: Errand?
+        var deadline: Duration?
+    }
+
+    /// What came of a request.
+    struct Attempt: Sendable {
+        var result: Result<Answer, UpstreamError>
+        /// The status, if a head came, also where its body then failed.
+        var status: Int?
+        /// Whether the server can have seen any of the request.
+        var wasSent: Bool
     }
 
     let endpoint: Location
+    let gate: UpstreamGate
     private let options: UpstreamOptions
     private let realms: RealmRules
     private let transfers: TransferLoop
@@ -43,6 +56,7 @@ final class Requester: Sendable {
         _ options: UpstreamOptions,
         realms: RealmRules,
         endpoint: Location,
+        gate: UpstreamGate,
         transfers: TransferLoop,
         environment: [String: String],
         metrics: Metrics,
@@ -51,6 +65,7 @@ final class Requester: Sendable {
         self.options = options
         self.realms = realms
         self.endpoint = endpoint
+        self.gate = gate
         self.transfers = transfers
         self.metrics = metrics
         self.logger = logger
@@ -66,21 +81,35 @@ final class Requester: Sendable {
     }
 
     func send(_ request: Request) async throws(UpstreamError) -> Answer {
+        try await attempt(request).result.get()
+    }
+
+    /// Sends a request, once it may be sent.
+    func attempt(_ request: Request) async -> Attempt {
         let refused = refusedAddresses(for: request.location)
         if let literal = AddressClass(literal: request.location.origin.host), refused.contains(literal) {
             // Through a proxy this is the only sight of the address.
-            throw .unusable("an address that is not to be connected to")
+            return .notSent(.unusable("an address that is not to be connected to"))
         }
-        let sink = AnswerSink(request.use)
-        let failure = await transfer(request, refusing: refused, to: sink)
-        let result: Result<Answer, UpstreamError>
+        let passage: UpstreamGate.Passage?
         do throws(UpstreamError) {
-            result = .success(try sink.answer(from: request.location, endedWith: failure))
+            passage = try await leave(for: request)
         } catch {
-            result = .failure(error)
+            return .notSent(error)
         }
-        note(result, of: request, received: sink.receivedBytes)
-        return try result.get()
+        let sink = AnswerSink(request.use) { status in passage?.note(CircuitState.Verdict(status: status)) }
+        let failure = await transfer(request, refusing: refused, to: sink)
+        let attempt = Attempt(sink, request, endedWith: failure)
+        if attempt.status == nil { passage?.note(attempt.verdict) }
+        note(attempt, of: request, received: sink.receivedBytes)
+        return attempt
+    }
+
+    /// Leave to send; `nil` where none is needed, at the places that redirects lead to.
+    private func leave(for request: Request) async throws(UpstreamError) -> UpstreamGate.Passage? {
+        let origin = request.location.origin
+        guard origin == endpoint.origin || request.kind == .token else { return nil }
+        return try await gate.pass(to: origin, for: request.errand, until: request.deadline)
     }
 
     private func transfer(
@@ -151,20 +180,18 @@ extension AddressClass {
 // MARK: - Metrics and log
 
 extension Requester {
-    private func note(_ result: Result<Answer, UpstreamError>, of request: Request, received: Int) {
+    private func note(_ attempt: Attempt, of request: Request, received: Int) {
         let name = options.name.text
         let status: String
         let isEndpoint = request.location.origin == endpoint.origin
-        switch result {
+        switch attempt.result {
         case .success(let answer):
             status = String(answer.status)
-            if isEndpoint {
-                if !isProxied, let peer = answer.head.peer { endpointClass.withLock { $0 = peer } }
-                metrics.set(.upstreamUp, to: 1, name)
-            }
-        case .failure(let error):
-            status = error.label
-            if isEndpoint, case .unavailable = error { metrics.set(.upstreamUp, to: 0, name) }
+            if isEndpoint, !isProxied, let peer = answer.head.peer { endpointClass.withLock { $0 = peer } }
+        case .failure(let error): status = error.label
+        }
+        if isEndpoint, attempt.verdict != .unknown {
+            metrics.set(.upstreamUp, to: attempt.verdict == .alive ? 1 : 0, name)
         }
         metrics.add(to: .upstreamRequests, name, request.kind.rawValue, status)
         if received > 0 { metrics.add(received, to: .upstreamReceivedBytes, name) }
@@ -174,5 +201,28 @@ extension Requester {
             "upstream request",
             metadata: ["kind": "\(request.kind.rawValue)", "at": "\(place)", "status": "\(status)"]
         )
+    }
+}
+
+extension Requester.Attempt {
+    fileprivate static func notSent(_ error: UpstreamError) -> Self {
+        Self(result: .failure(error), status: nil, wasSent: false)
+    }
+
+    fileprivate init(_ sink: AnswerSink, _ request: Requester.Request, endedWith failure: TransferError?) {
+        do throws(UpstreamError) {
+            result = .success(try sink.answer(from: request.location, endedWith: failure))
+        } catch {
+            result = .failure(error)
+        }
+        status = sink.status
+        wasSent = failure?.wasSent ?? true
+    }
+
+    /// What it says of the health of the place that was asked.
+    fileprivate var verdict: CircuitState.Verdict {
+        if let status { return CircuitState.Verdict(status: status) }
+        guard case .failure(let error) = result else { return .unknown }
+        return CircuitState.Verdict(error)
     }
 }

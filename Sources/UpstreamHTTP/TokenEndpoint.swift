@@ -61,7 +61,7 @@ struct TokenEndpoint: Sendable {
         switch (answer.status, credentials) {
         case (401, .password), (401, .identityToken), (400, .identityToken): .credentialsRefused
         case (400...404, _): .denied
-        case (429, _): .abuseLimited(retryAfter: answer.retryAfter)
+        case (429, _): .abuseLimited(retryAfter: answer.rateLimit?.wait)
         default: .unavailable(.status(answer.status))
         }
     }

@@ -9,6 +9,8 @@ package struct UpstreamOptions: Sendable {
     package var credentials: CredentialChoice = .dockerConfig
     package var timeouts = Timeouts()
     package var concurrency = Concurrency()
+    /// The request rate over all kinds, tokens included; it falls after an abuse limit, and recovers.
+    package var requestsPerMinute = 3000
     /// Realms that may be sent our credentials besides the upstream's own: a host, `host:port` or URL each.
     package var trustedRealms: [String] = []
     /// Certificates to trust instead of the system's, in a PEM file.
@@ -36,13 +38,13 @@ package struct UpstreamOptions: Sendable {
         package var head: Duration = .seconds(5)
         /// Without a byte of a body.
         package var stall: Duration = .seconds(30)
-        /// The bound on waiting for a place in a window, and on any single answer that is not a blob.
+        /// The bound on waiting for a place in a window or for a limit to end, and on any single answer that is not a blob.
         package var answerWithin: Duration = .seconds(25)
 
         package init() {}
     }
 
-    /// How many requests may be under way at once, by kind.
+    /// How many requests may be under way at once, by kind: ceilings, below which limits push for a while.
     package struct Concurrency: Hashable, Sendable {
         /// HEADs, tag lists and referrers.
         package var heads = 32

@@ -1,107 +1,79 @@
-import Locking
+import Logging
 import MirrorCore
 
-/// A number of places for requests, given out first come, first served.
+/// The concurrency window for one kind of request to an upstream.
 ///
-///     waiting ──granted──▶ holding ──▶ free
-///        └── expired, cancelled ──▶ gone
-///
-/// (1) A waiter is resumed exactly once. (2) A place that is given back goes to the first in the queue before anyone new.
+/// ``WindowState`` says how many; ``WaitingRoom`` has those who wait.
 final class Window: Sendable {
-    private typealias Outcome = Result<Void, UpstreamError>
+    typealias Place = WindowState.Place
 
-    private struct Waiter {
-        var id: UInt64
-        var continuation: CheckedContinuation<Outcome, Never>
+    private let room: WaitingRoom<WindowState>
+    private let name: String
+    private let logger: Logger
+
+    /// Makes a window of at most `places`, open.
+    init(_ name: String, places: Int, time: Timekeeper, logger: Logger) {
+        self.name = name
+        self.logger = logger
+        room = WaitingRoom(WindowState(ceiling: places), time: time) { notice in
+            Self.reportOpening(notice, of: name, to: logger)
+        }
     }
 
-    private struct State {
-        var free: Int
-        var queue: [Waiter] = []
-        var nextID: UInt64 = 0
-    }
-
-    /// The most that wait: beyond it a wait would only end in giving up.
-    static let queueLimit = 1024
-
-    private let state: Locked<State>
-    private let patience: Duration
-
-    /// Makes a window whose waiters give up after `patience`.
-    init(places: Int, patience: Duration) {
-        state = Locked(State(free: max(1, places)))
-        self.patience = patience
-    }
-
-    /// Runs `body` when a place is free.
+    /// Runs `body` when there is a place for it, which it holds until it returns.
     ///
-    /// Throws `.unavailable(.queue)` when none became free in time or too many wait already, and `.cancelled` when the task was.
+    /// Throws what ``WaitingRoom/enter(for:until:)`` throws when there is none by `deadline`.
     func withPlace<Value>(
         for errand: Errand,
-        _ body: () async throws(UpstreamError) -> Value
+        until deadline: Duration,
+        _ body: (Place) async throws(UpstreamError) -> Value
     ) async throws(UpstreamError) -> Value {
-        try await enter()
-        defer { leave() }
-        return try await body()
+        let place = try await room.enter(for: errand, until: deadline)
+        defer { room.update { window, _ in window.leave() } }
+        return try await body(place)
     }
 
-    /// How many places are free.
-    var free: Int { state.withLock { $0.free } }
+    /// How many could come in now.
+    var free: Int { room.rule.free }
 
-    /// How many wait for one.
-    var waiting: Int { state.withLock { $0.queue.count } }
+    /// How many may be in at a time.
+    var size: Int { room.rule.size }
 
-    private func enter() async throws(UpstreamError) {
-        let id = state.withLock { state -> UInt64? in
-            guard state.free == 0 else {
-                state.free -= 1
-                return nil
-            }
-            state.nextID += 1
-            return state.nextID
-        }
-        guard let id else { return }
-        let expiry = Task { [patience, weak self] in
-            try await Task.sleep(for: patience)
-            self?.remove(id, because: .unavailable(.queue))
-        }
-        defer { expiry.cancel() }
-        let outcome = await withTaskCancellationHandler {
-            await withCheckedContinuation { wait(Waiter(id: id, continuation: $0)) }
-        } onCancel: {
-            remove(id, because: .cancelled)
-        }
-        try outcome.get()
+    /// How many wait for a place.
+    var waiting: Int { room.waiting }
+
+    func succeed(_ place: Place) {
+        room.update { window, _ in window.succeed(place) }
     }
 
-    private func wait(_ waiter: Waiter) {
-        let outcome = state.withLock { state -> Outcome? in
-            // Under the lock: a cancel sets the flag before it calls the handler, so it is seen here or finds the waiter.
-            if Task.isCancelled { return .failure(.cancelled) }
-            if state.free > 0 {
-                state.free -= 1
-                return .success(())
-            }
-            guard state.queue.count < Self.queueLimit else { return .failure(.unavailable(.queue)) }
-            state.queue.append(waiter)
-            return nil
-        }
-        if let outcome { waiter.continuation.resume(returning: outcome) }
+    /// The registry limits requests of any kind.
+    func slowDown(_ place: Place) {
+        room.update { window, now in window.slowDown(place, at: now) }
     }
 
-    private func remove(_ id: UInt64, because error: UpstreamError) {
-        let waiter = state.withLock { state -> Waiter? in
-            state.queue.firstIndex { $0.id == id }.map { state.queue.remove(at: $0) }
+    /// Closes after a pull limit, and returns for how long.
+    ///
+    /// A `wait` of `nil` is left to experience; `isStated` when the registry itself said how long.
+    func close(for wait: Duration?, isStated: Bool, because place: Place) -> Duration {
+        let (rest, wasOpen) = room.update { window, now in
+            window.close(for: wait, isStated: isStated, because: place, at: now)
         }
-        waiter?.continuation.resume(returning: .failure(error))
+        if wasOpen {
+            logger.notice(
+                "window closed",
+                metadata: ["window": "\(name)", "reason": "pull_limit", "for": "\(rest)", "stated": "\(isStated)"]
+            )
+        }
+        return rest
     }
 
-    private func leave() {
-        let next = state.withLock { state -> Waiter? in
-            guard state.queue.isEmpty else { return state.queue.removeFirst() }
-            state.free += 1
-            return nil
-        }
-        next?.continuation.resume(returning: .success(()))
+    /// Opens before its time where that was only a guess: the registry has said, when asked at `moment`, that quota is left.
+    func openEarly(askedAt moment: Duration) {
+        let notice = room.update { window, _ in window.openEarly(askedAt: moment) }
+        if let notice { Self.reportOpening(notice, of: name, to: logger) }
+    }
+
+    private static func reportOpening(_ notice: WindowState.Notice, of name: String, to logger: Logger) {
+        logger.notice("window opened", metadata: ["window": "\(name)", "places": "\(notice.size)"])
     }
 }

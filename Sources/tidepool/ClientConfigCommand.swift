@@ -12,6 +12,10 @@ struct ClientConfigCommand: ParsableCommand {
         case docker
         case containerd
         case podman
+        case buildkit
+        case k3s
+        case flux
+        case helm
     }
 
     @Argument(help: "The client.")
@@ -34,68 +38,4 @@ struct ClientConfigCommand: ParsableCommand {
             throw ValidationError("the mirror's URL \(error.text)")
         }
     }
-}
-
-/// A piece of a client's configuration.
-struct ClientSnippet {
-    typealias Mirror = EndpointURL
-
-    let text: String
-    /// Where it goes, for formats that cannot say it themselves.
-    let note: String?
-
-    init(_ client: ClientConfigCommand.Client, _ mirror: Mirror) {
-        switch client {
-        case .docker:
-            note = "Put this into /etc/docker/daemon.json, and restart Docker. It mirrors Docker Hub only."
-            text = Self.docker(mirror)
-        case .containerd:
-            note = nil
-            text = Self.containerd(mirror)
-        case .podman:
-            note = nil
-            text = Self.podman(mirror)
-        }
-    }
-
-    private static func docker(_ mirror: Mirror) -> String {
-        """
-        {
-          "registry-mirrors": ["\(mirror)"]
-        }
-        """
-    }
-
-    private static func containerd(_ mirror: Mirror) -> String {
-        """
-        # /etc/containerd/certs.d/docker.io/hosts.toml
-        # Needs config_path = "/etc/containerd/certs.d" in the registry section of containerd's config.toml (for the
-        # kubelet and crictl), or `ctr images pull --hosts-dir /etc/containerd/certs.d`. Read anew for every pull.
-        # The same in /etc/containerd/certs.d/_default/hosts.toml, without `server`, mirrors every other registry.
-        server = "https://registry-1.docker.io"
-
-        [host."\(mirror)"]
-          capabilities = ["pull", "resolve"]
-        """
-    }
-
-    private static func podman(_ mirror: Mirror) -> String {
-        """
-        # /etc/containers/registries.conf.d/50-tidepool.conf, for podman, buildah, skopeo and CRI-O.
-        # The mirror of another registry has that registry's name at the end of its location:
-        # location = "\(mirror.authority)\(mirror.path)/ghcr.io"
-        [[registry]]
-        prefix = "docker.io"
-        location = "docker.io"
-
-        [[registry.mirror]]
-        location = "\(mirror.authority)\(mirror.path)"
-        insecure = \(mirror.scheme == .http)
-        """
-    }
-}
-
-extension ClientSnippet.Mirror {
-    /// Where `tidepool serve` listens when nothing else is said.
-    static let local = EndpointURL(scheme: .http, authority: "127.0.0.1:5000")
 }

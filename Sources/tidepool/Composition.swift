@@ -1,4 +1,3 @@
-import Curl
 import DiskStore
 import LMDBIndex
 import Logging
@@ -7,7 +6,6 @@ import OCI
 import Posix
 import RegistryHTTP
 import Settings
-import UpstreamHTTP
 
 /// The mirror, put together: the only place where the adapters meet.
 ///
@@ -18,14 +16,14 @@ struct Composition {
     private let dataDirectory: DataDirectory
     private let store: DiskBlobStore
     private let index: LMDBCacheIndex
-    private let loops: [TransferLoop]
+    private let upstreams: UpstreamAssembly
     private let core: PullThrough
     private let server: RegistryServer
 
     /// Blocks on the disk, and for `lockWait` on another owner of the data directory.
     init(_ settings: MirrorSettings, lockWait: Duration?, logger: Logger) throws {
         let metrics = Metrics()
-        let instanceID = Self.makeInstanceID()
+        let instanceID = InstanceID.make()
         dataDirectory = try DataDirectory.acquire(path: settings.dataDirectory, waitingUpTo: lockWait)
         store = try DiskBlobStore(root: settings.dataDirectory, logger: logger)
         index = try LMDBCacheIndex(
@@ -33,29 +31,11 @@ struct Composition {
             options: .init(mapSize: settings.cache.indexMapSize.bytes),
             logger: logger
         )
-        let ledger = LocalLedger(
-            index: index,
-            reserves: Dictionary(
-                uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), $0.reserve) }
-            ),
-            metrics: metrics,
-            logger: logger
+        let ledger = LocalLedger(settings, index: index, metrics: metrics, logger: logger)
+        upstreams = try UpstreamAssembly(
+            settings.upstreams,
+            in: .init(instanceID: instanceID, ledger: ledger, metrics: metrics, logger: logger)
         )
-        var loops: [TransferLoop] = []
-        var upstreams: [UpstreamName: any Upstream] = [:]
-        for upstream in settings.upstreams {
-            let name = UpstreamName(upstream.name)
-            let transfers = TransferLoop(name: "curl-\(loops.count)")
-            loops.append(transfers)
-            upstreams[name] = try RegistryUpstream(
-                UpstreamOptions(upstream, instanceID: instanceID),
-                transfers: transfers,
-                ledger: ledger,
-                metrics: metrics,
-                logger: logger
-            )
-        }
-        self.loops = loops
         core = PullThrough(
             directory: UpstreamDirectory(
                 upstreams: Dictionary(
@@ -63,19 +43,23 @@ struct Composition {
                 ),
                 defaultUpstream: UpstreamName(settings.defaultUpstream)
             ),
-            upstreams: upstreams,
+            upstreams: upstreams.clients,
             policies: Dictionary(
                 uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), UpstreamPolicy($0)) }
             ),
+            contentSources: upstreams.contentSources,
             store: store,
             index: index,
             ledger: ledger,
             metrics: metrics,
             logger: logger
         )
+        var options = RegistryServer.Options(settings, instanceID: instanceID)
+        options.controlSocket = dataDirectory.controlSocketPath
         server = RegistryServer(
-            options: RegistryServer.Options(settings, instanceID: instanceID),
+            options: options,
             registry: core,
+            administration: QuotaSurvey(ledger: ledger, upstreams: upstreams.clients),
             metrics: metrics,
             logger: logger
         )
@@ -90,13 +74,17 @@ struct Composition {
     }
 
     /// Drains, then ends what is under way, the youngest part first.
-    func stop(draining limit: Duration) async {
+    ///
+    /// - Parameters:
+    ///   - limit: How long answers on their way may take.
+    ///   - grace: For how long nothing must have been under way; requests are answered meanwhile.
+    func stop(draining limit: Duration, grace: Duration = .zero) async {
         // The core before the event loops: whoever still waits for an answer gets one.
-        await server.drain(within: limit) { await core.shutDown() }
+        await server.drain(within: limit, grace: grace) { await core.shutDown() }
         await withCheckedContinuation { continuation in
             // Ending threads waits for them; the thread that does ends itself.
             _ = DedicatedThread(name: "shutdown") {
-                for loop in loops { loop.shutDown() }
+                upstreams.shutDown()
                 store.close()
                 index.close()
                 dataDirectory.release()
@@ -105,9 +93,8 @@ struct Composition {
         }
     }
 
-    /// Tells this process from every other mirror, for loop detection.
-    private static func makeInstanceID() -> String {
-        let text = String(UInt64.random(in: .min ... .max), radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
+    /// Has a ``stop(draining:grace:)`` that is under way end at once.
+    func cutShort() {
+        server.cutShort()
     }
 }

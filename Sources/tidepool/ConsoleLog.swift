@@ -110,3 +110,13 @@ struct ConsoleLogHandler: LogHandler {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+
+extension Logger {
+    /// Our logger, as the settings want the log.
+    init(_ settings: LogSettings, to writer: LogWriter) {
+        let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
+        self.init(label: "tidepool") { label in
+            ConsoleLogHandler(label: label, format: settings.format, writer: writer, logLevel: level)
+        }
+    }
+}

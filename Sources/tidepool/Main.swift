@@ -11,8 +11,8 @@ struct Tidepool: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            ServeCommand.self, CheckConfigCommand.self, ClientConfigCommand.self, HealthCommand.self,
-            VersionCommand.self,
+            ServeCommand.self, QuotaCommand.self, CheckConfigCommand.self, ClientConfigCommand.self,
+            HealthCommand.self, VersionCommand.self,
         ]
     )
 }

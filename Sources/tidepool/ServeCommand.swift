@@ -11,7 +11,10 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Run the mirror until SIGTERM or SIGINT.",
-        discussion: "A signal drains it: no new connections, answers on their way end, for at most the setting `drain`."
+        discussion: """
+            A signal drains it: /readyz says 503, and answers on their way end, for at most the setting `drain`. \
+            A second signal ends it at once.
+            """
     )
 
     @Option(help: "The settings file. Default: $TIDEPOOL_CONFIG, or the built-in settings.")
@@ -35,22 +38,42 @@ struct ServeCommand: AsyncParsableCommand {
         OpenFileLimit.raise()
         let writer = LogWriter()
         defer { writer.close() }
-        let logger = Self.logger(settings.log, writer)
+        let logger = Logger(settings.log, to: writer)
         let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, logger: logger) }
+        let signal: ServerSignal
         do {
             let addresses = try await mirror.start()
             for (listener, address) in zip(settings.listen, addresses) {
                 Console.result("listening on \(listener.tls == nil ? "http" : "https")://\(address)")
             }
             logger.notice("ready", metadata: ["data_dir": "\(settings.dataDirectory)"])
-            await Self.untilTold(signals, logger)
+            signal = await Self.untilTold(signals, logger)
         } catch {
             await mirror.stop(draining: .zero)
             Console.problem("tidepool: \(error)")
             throw ExitCode.failed
         }
-        logger.notice("draining", metadata: ["at_most": "\(settings.drain)"])
-        await mirror.stop(draining: settings.drain)
+        await Self.drain(mirror, told: signal, settings.drain, signals, logger)
+    }
+
+    /// Drains the mirror; a second signal cuts that short, as with other servers.
+    private static func drain(
+        _ mirror: Composition,
+        told signal: ServerSignal,
+        _ limit: Duration,
+        _ signals: AsyncStream<ServerSignal>,
+        _ logger: Logger
+    ) async {
+        logger.notice("draining", metadata: ["at_most": "\(limit)"])
+        let impatience = Task {
+            _ = await untilTold(signals, logger)
+            guard !Task.isCancelled else { return }
+            logger.warning("told again: answers on their way are cut")
+            mirror.cutShort()
+        }
+        // An interrupt is a person at a terminal; whoever sends SIGTERM may still be sending clients here.
+        await mirror.stop(draining: limit, grace: signal == .interrupt ? .zero : .seconds(1))
+        impatience.cancel()
         logger.notice("stopped")
     }
 
@@ -76,18 +99,13 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private static func untilTold(_ signals: AsyncStream<ServerSignal>, _ logger: Logger) async {
+    /// Waits for a signal to stop, and returns which.
+    private static func untilTold(_ signals: AsyncStream<ServerSignal>, _ logger: Logger) async -> ServerSignal {
         for await signal in signals {
-            guard signal == .hangUp else { return }
+            guard signal == .hangUp else { return signal }
             logger.notice("SIGHUP: settings are read at start only; restart to apply a change")
         }
-    }
-
-    private static func logger(_ settings: LogSettings, _ writer: LogWriter) -> Logger {
-        let level = Logger.Level(rawValue: settings.level.rawValue) ?? .info
-        return Logger(label: "tidepool") { label in
-            ConsoleLogHandler(label: label, format: settings.format, writer: writer, logLevel: level)
-        }
+        return .terminate
     }
 
     // MARK: - Options
@@ -99,7 +117,7 @@ struct ServeCommand: AsyncParsableCommand {
         return address
     }
 
-    private static func path(_ text: String) throws -> String {
+    static func path(_ text: String) throws -> String {
         guard !text.isEmpty else { throw ValidationError("the path is empty; is a variable unset?") }
         return text
     }

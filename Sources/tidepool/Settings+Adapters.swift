@@ -50,6 +50,7 @@ extension UpstreamOptions {
         timeouts.head = settings.timeouts.head
         timeouts.stall = settings.timeouts.stall
         timeouts.answerWithin = settings.timeouts.answerWithin
+        requestsPerMinute = settings.requestsPerMinute
         concurrency.heads = settings.concurrency.heads
         concurrency.manifests = settings.concurrency.manifests
         concurrency.blobs = settings.concurrency.blobs
@@ -57,6 +58,22 @@ extension UpstreamOptions {
         caFile = settings.caFile
         isInsecure = settings.insecure
         proxy = settings.proxy?.url.reveal() ?? ""
+    }
+}
+
+extension UpstreamOptions {
+    /// A content source: reached like the upstream it stands in for, as whoever Docker's configuration says.
+    init(_ source: ContentSource, like upstream: UpstreamOptions) {
+        self.init(
+            name: UpstreamName(source.name),
+            endpoint: "\(source.url)",
+            instanceID: upstream.instanceID,
+            version: upstream.version
+        )
+        timeouts = upstream.timeouts
+        concurrency = upstream.concurrency
+        requestsPerMinute = upstream.requestsPerMinute
+        proxy = upstream.proxy
     }
 }
 

@@ -42,6 +42,25 @@ struct ClientSnippetTests {
         #expect(snippet.note == nil)
     }
 
+    @Test(
+        "for what needs a file of its own it is the shipped one",
+        arguments: [
+            (ClientConfigCommand.Client.buildkit, "config/buildkit/buildkitd.toml"),
+            (.k3s, "config/k3s/registries.yaml"), (.flux, "config/flux/ocirepository.yaml"),
+        ]
+    )
+    func shippedFile(client: ClientConfigCommand.Client, path: String) throws {
+        #expect(Self.lines(ClientSnippet(client, .local).text) == (try Self.shipped(path)))
+    }
+
+    @Test("for Helm it is a command, without TLS only where the mirror has none")
+    func helm() throws {
+        let secure = try EndpointURL("https://mirror.example")
+        #expect(ClientSnippet(.helm, .local).text.contains("oci://127.0.0.1:5000/ghcr.io/"))
+        #expect(ClientSnippet(.helm, .local).text.contains("--plain-http"))
+        #expect(!ClientSnippet(.helm, secure).text.contains("--plain-http"))
+    }
+
     @Test("a mirror with TLS and a path is written as each client wants it")
     func otherMirror() throws {
         let mirror = try EndpointURL("https://mirror.example/hub/")
@@ -50,6 +69,10 @@ struct ClientSnippetTests {
         let podman = Self.lines(ClientSnippet(.podman, mirror).text)
         #expect(podman.contains("location = \"mirror.example/hub\""))
         #expect(podman.contains("insecure = false"))
+        // A path of an endpoint would stand in the place of /v2 there.
+        #expect(ClientSnippet(.k3s, mirror).text.contains("[\"https://mirror.example/v2/hub\"]"))
+        #expect(ClientSnippet(.buildkit, mirror).text.contains("mirrors = [\"mirror.example/hub\"]"))
+        #expect(ClientSnippet(.flux, mirror).text.contains("oci://mirror.example/hub/ghcr.io/"))
     }
 }
 

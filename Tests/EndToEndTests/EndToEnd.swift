@@ -1,3 +1,4 @@
+import Glibc
 import MirrorTesting
 import NIOHTTP1
 import Testing
@@ -44,7 +45,8 @@ struct Stage {
     private func checkEnd() async throws {
         // A test of how it ends may have ended it.
         let metrics = mirror.isRunning ? try await client.get("/metrics").text : ""
-        mirror.terminate()
+        // An interrupt does not wait for whoever directs clients here.
+        mirror.signal(SIGINT)
         let status = await mirror.waitForExit()
         #expect(status == .exited(0), "tidepool ended with \(String(describing: status)):\n\(mirror.log)")
         #expect(hub.complaints.isEmpty, "the Hub complains: \(hub.complaints)")

@@ -1,3 +1,4 @@
+import Glibc
 import MirrorTesting
 import NIOHTTP1
 import Testing
@@ -5,7 +6,7 @@ import Testing
 extension EndToEnd {
     @Suite("Start, stop and crash")
     struct LifecycleTests {
-        @Test("SIGTERM lets answers under way end, takes no new clients, and exits 0")
+        @Test("SIGTERM says not ready, lets answers under way end, answers new ones, and exits 0")
         func drains() async throws {
             let blob = Content(seed: 121, count: 2 << 20)
             try await Stage.run { stage in
@@ -16,11 +17,45 @@ extension EndToEnd {
                 let exchange = try await stage.client.start("GET", path)
                 await exchange.bodyBytes(atLeast: 1)
                 stage.mirror.terminate()
-                await expectNoNewClients(stage)
+                await expectDraining(stage)
+                let late = try await stage.client.get("/v2/")
+                #expect(late.status == 200 && late.headers["connection"] == ["close"])
                 barrier.open()
                 #expect(try await exchange.response().isExactly(blob))
                 #expect(await stage.mirror.waitForExit() == .exited(0))
             }
+        }
+
+        @Test("a second signal cuts what is under way, and exits 0", arguments: [SIGTERM, SIGINT])
+        func forced(second: Int32) async throws {
+            let blob = Content(seed: 124, count: 2 << 20)
+            let hub = try await ScriptedHub.start()
+            let barrier = Barrier()
+            hub.publish(blob, as: "library/big")
+            hub.script(RequestMatcher(.GET, role: .cdn), .stall(after: 1 << 20, until: barrier))
+            let mirror = try await TidepoolProcess.start(upstream: hub.endpoint)
+            let exchange = try await mirror.client.start("GET", "/v2/library/big/blobs/\(blob.digest)")
+            await exchange.bodyBytes(atLeast: 1)
+            mirror.terminate()
+            await expectDraining(Stage(hub: hub, mirror: mirror))
+            mirror.signal(second)
+            // Well before the answer, which waits for the barrier, or the time to drain (25 s).
+            #expect(await mirror.waitForExit(within: .seconds(15)) == .exited(0))
+            #expect(try await exchange.response().isComplete == false)
+            #expect(mirror.log.contains("told again"))
+            barrier.open()
+            await hub.stop()
+        }
+
+        @Test("SIGTERM with nothing under way ends it by itself, an interrupt too", arguments: [SIGTERM, SIGINT])
+        func idle(signal: Int32) async throws {
+            let mirror = try await TidepoolProcess.start(upstream: "http://127.0.0.1:9")
+            // Connections that do nothing hold nothing up.
+            let idle = try await RawConnection.open(port: mirror.port)
+            #expect(try await mirror.client.get("/v2/").status == 200)
+            mirror.signal(signal)
+            #expect(await mirror.waitForExit(within: .seconds(10)) == .exited(0))
+            await idle.waitForClose()
         }
 
         @Test("after kill -9 everything that was complete is served, with the Hub gone")
@@ -160,13 +195,16 @@ extension EndToEnd {
             return try await TidepoolProcess.run(["serve", "--config", path])
         }
 
-        /// Returns when the listener refuses connections, or shuts them without an answer.
-        private func expectNoNewClients(_ stage: Stage) async {
+        /// Returns when the mirror says that it drains.
+        private func expectDraining(_ stage: Stage) async {
             for _ in 0..<500 {
-                guard let response = try? await stage.client.get("/v2/"), response.status == 200 else { return }
+                if let response = try? await stage.client.get("/readyz"), response.status == 503 {
+                    #expect(response.text == "draining\n")
+                    return
+                }
                 try? await Task.sleep(for: .milliseconds(10))
             }
-            Issue.record("new clients are still served after SIGTERM")
+            Issue.record("the mirror is still ready after SIGTERM")
         }
     }
 }

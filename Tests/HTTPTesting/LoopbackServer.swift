@@ -13,11 +13,20 @@ package final class LoopbackServer: Sendable {
     private let acceptor: DedicatedThread
     private let log: RequestLog
 
-    package init(_ handler: @escaping Handler) {
+    package convenience init(_ handler: @escaping Handler) {
         let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        self.init(listening: listening, port: bindToLoopback(listening), handler)
+    }
+
+    /// Listens on a Unix socket, which the caller removes.
+    package convenience init(unixSocket path: String, _ handler: @escaping Handler) throws {
+        self.init(listening: try LocalSocket.bind(path).takeRawValue(), port: 0, handler)
+    }
+
+    private init(listening: Int32, port: UInt16, _ handler: @escaping Handler) {
         let log = RequestLog()
         listener = listening
-        port = bindToLoopback(listening)
+        self.port = port
         self.log = log
         listen(listening, 64)
         acceptor = DedicatedThread(name: "loopback-http") {

@@ -114,6 +114,7 @@ struct RecordTests {
         _ = decode(bytes, as: PinRecord.self)
         _ = Reference(pinKey: bytes.span)
         _ = Repository(key: bytes.span)
+        _ = decode(bytes, as: QuotaRecord.self)
         if let manifest = decodeManifest(bytes) { #expect((manifest.start ?? 0) <= bytes.count) }
     }
 

@@ -49,7 +49,7 @@ struct FlightStateTests {
         #expect(next(&state, &whole) == "wait")
         #expect(next(&state, &part) == "\(length - 1000)..<\(length - 1)")
         #expect(next(&state, &part) == "finished")
-        #expect(state.verified(commonPrefix: nil).count == 1)
+        #expect(state.verified().count == 1)
         #expect(next(&state, &whole) == "\(length - Self.tail)..<\(length)")
         #expect(next(&state, &whole) == "finished")
     }
@@ -61,7 +61,7 @@ struct FlightStateTests {
         state.received(bytes: 50_000)
         var reader = position(0..<Int.max)
         #expect(next(&state, &reader) == "0..<\(50_000 - Self.tail)")
-        _ = state.verified(commonPrefix: nil)
+        _ = state.verified()
         #expect(next(&state, &reader) == "\(50_000 - Self.tail)..<50000")
         #expect(next(&state, &reader) == "finished")
     }
@@ -84,14 +84,14 @@ struct FlightStateTests {
         state.received(bytes: 60_000)
         #expect(next(&state, &reader) == meanwhile)
         state.received(bytes: 40_000)
-        _ = state.verified(commonPrefix: 30_000)
+        _ = state.verified(commonPrefixes: [30_000])
         #expect(next(&state, &reader) == after)
     }
 
     @Test("rule 3: every event that can matter wakes whoever waits")
     func wakes() {
         let events: [(inout FlightState) -> FlightState.Wakes] = [
-            { $0.mismatched() }, { $0.verified(commonPrefix: nil) }, { $0.failed(.corrupt) }, { $0.takeWaiting() },
+            { $0.mismatched() }, { $0.verified() }, { $0.failed(.corrupt) }, { $0.takeWaiting() },
         ]
         for event in events {
             var state = FlightState()
@@ -115,5 +115,25 @@ struct FlightStateTests {
         _ = state.failed(.unavailable(reason: "truncated", retryAfter: nil))
         #expect(next(&state, &done) == "finished")
         #expect(next(&state, &more) == "unavailable")
+    }
+
+    @Test("rule 2: a reader goes on by what its own file and the last have in common, whichever file that was")
+    func commonPrefixes() {
+        var state = FlightState()
+        var readers: [FlightState.Position] = []
+        for generation in 0..<2 {
+            _ = state.began(file: file, length: length)
+            state.received(bytes: 50_000)
+            var reader = FlightState.Position(range: 0..<length, offset: 0, generation: generation)
+            #expect(next(&state, &reader) == "0..<50000")
+            readers.append(reader)
+            _ = state.mismatched()
+        }
+        _ = state.began(file: file, length: length)
+        state.received(bytes: length)
+        #expect(next(&state, &readers[0]) == "wait")
+        _ = state.verified(commonPrefixes: [10, 50_000])
+        #expect(next(&state, &readers[0]) == "corrupt")
+        #expect(next(&state, &readers[1]) == "50000..<\(length)")
     }
 }

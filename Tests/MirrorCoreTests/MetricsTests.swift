@@ -25,4 +25,14 @@ struct MetricsTests {
         metrics.add(to: .staleServed, "a\"b\\c\nd", "dns")
         #expect(metrics.text().contains(#"{upstream="a\"b\\c\nd",reason="dns"}"#))
     }
+
+    @Test("a gauge that is removed is no longer printed")
+    func removes() {
+        let metrics = Metrics()
+        metrics.set(.quotaLimit, to: 100, "docker.io", "a")
+        metrics.set(.quotaLimit, to: 200, "docker.io", "b")
+        metrics.remove(.quotaLimit, "docker.io", "a")
+        #expect(!metrics.text().contains(#"account="a""#))
+        #expect(metrics.text().contains("tidepool_quota_limit{upstream=\"docker.io\",account=\"b\"} 200\n"))
+    }
 }

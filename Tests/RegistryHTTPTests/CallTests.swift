@@ -258,6 +258,43 @@ struct CallTests {
         }
     }
 
+    @Test("a limit's message says whose it is, when it ends, and what shows it")
+    func limitMessage() async throws {
+        try await withServer { live in
+            live.registry.script.withLock {
+                $0.manifests["soon"] = .failure(.limited(retryAfter: .seconds(3600)))
+                $0.manifests["unknown"] = .failure(.limited(retryAfter: nil))
+            }
+            let soon = try await live.request("/v2/nginx/manifests/soon").text
+            #expect(soon.contains("Docker Hub's limit") && soon.contains("tidepool quota"), "\(soon)")
+            #expect(soon.firstMatch(of: /expected back at [0-2][0-9]:[0-5][0-9] UTC/) != nil, "\(soon)")
+            let unknown = try await live.request("/v2/nginx/manifests/unknown")
+            #expect(!unknown.text.contains("expected back"), "\(unknown.text)")
+            #expect(unknown["retry-after"] == "60")
+        }
+    }
+
+    @Test("a time of day is told with its date where that is another day")
+    func minutes() {
+        let now = Int64(784_111_777_000)
+        #expect(DateHeader.minute(of: WallTime(milliseconds: now), now: now) == "08:49 UTC")
+        let tomorrow = WallTime(milliseconds: now + 86_400_000)
+        #expect(DateHeader.minute(of: tomorrow, now: now) == "08:49 UTC on 07 Nov")
+    }
+
+    @Test(
+        "a target in absolute form is answered like its path (RFC 9112, 3.2.2)",
+        arguments: [
+            ("http://mirror.example/healthz", 200), ("HTTP://mirror.example:5000/v2/", 200),
+            ("http://mirror.example", 200), ("https://mirror.example/readyz?x=y", 200), ("ftp://a/healthz", 400),
+        ]
+    )
+    func absoluteForm(target: String, status: Int) async throws {
+        try await withServer { live async throws in
+            #expect(try await live.request(target).status == status)
+        }
+    }
+
     @Test("a core that does not answer is answered for")
     func safetyNet() async throws {
         try await withServer {

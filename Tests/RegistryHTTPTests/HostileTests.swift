@@ -22,6 +22,7 @@ struct HostileTests {
             ("GET / HTTP/1.1\r\nHost: m\r\n: y\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: m\r\nX: a\u{0}b\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: m\r\nContent-Length: 5\r\n\r\nhello", 400),
+            ("GET / HTTP/1.1\r\nHost: m\r\nContent-Length: 05\r\n\r\nhello", 400),
             ("GET / HTTP/1.1\r\nHost: m\r\nContent-Length: -1\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: m\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
             ("GET / HTTP/1.1\r\nHost: m\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
@@ -45,6 +46,17 @@ struct HostileTests {
             #expect(try await client.rest() == [])
             #expect(live.registry.calls == [])
             try await expectAlive(live)
+        }
+    }
+
+    @Test("a length of zero is no body, however it is written", arguments: ["0", "00", "0000"])
+    func emptyBody(length: String) async throws {
+        try await withServer { live in
+            let client = try await RawClient(live.address)
+            for _ in 0..<2 {
+                try await client.send("GET /v2/ HTTP/1.1\r\nHost: m\r\nContent-Length: \(length)\r\n\r\n")
+                #expect(try await client.response().status == 200)
+            }
         }
     }
 

@@ -72,6 +72,29 @@ struct TLSTests {
         #expect(!log.all.contains { $0.contains("PRIVATE") })
     }
 
+    @Test("a key of another certificate keeps the server from starting, and both files are named")
+    func mismatch() async throws {
+        let fixture = try TLSFixture(.first)
+        try fixture.write(.init(certificate: TLSFixture.Pair.second.certificate, key: TLSFixture.Pair.first.key))
+        let error = await #expect(throws: ListenError.self) {
+            try await withServer(tls: fixture.files) { _ in }
+        }
+        let text = error?.description ?? ""
+        #expect(text.contains(fixture.files.certificate) && text.contains(fixture.files.key), "\(text)")
+        #expect(text.contains("does not belong"), "\(text)")
+    }
+
+    @Test("a file that is not what it should be is named")
+    func wrongFile() throws {
+        let fixture = try TLSFixture(.first)
+        try fixture.write(.init(certificate: "x", key: TLSFixture.Pair.first.key))
+        #expect(throws: CertificateError.notCertificate(fixture.files.certificate)) {
+            try Certificates(fixture.files)
+        }
+        try fixture.write(.init(certificate: TLSFixture.Pair.first.certificate, key: "x"))
+        #expect(throws: CertificateError.notKey(fixture.files.key)) { try Certificates(fixture.files) }
+    }
+
     @Test("a certificate that is not there keeps the server from starting, and says which")
     func missing() async throws {
         let files = RegistryServer.TLSFiles(certificate: "/nonexistent/tls.crt", key: "/nonexistent/tls.key")

@@ -98,7 +98,7 @@ struct ManifestTests {
         "a status means",
         arguments: [
             (404, "", UpstreamError.notFound), (410, "", .notFound), (403, "", .denied),
-            (403, "You have exceeded a secondary rate limit", .abuseLimited(retryAfter: nil)),
+            (403, "You have exceeded a secondary rate limit", .abuseLimited(retryAfter: .seconds(60))),
             (401, "", .denied), (500, "", .unavailable(.status(500))), (503, "", .unavailable(.status(503))),
             (400, "", .unavailable(.status(400))), (405, "", .unavailable(.status(405))),
             (400, #"{"errors":[{"code":"NAME_INVALID","message":"components: 1"}]}"#, .notFound),

@@ -31,6 +31,7 @@ struct Subject {
         _ endpoint: String,
         name: String = "registry.example",
         environment: [String: String] = [:],
+        time: Timekeeper = .system(),
         _ configure: (inout UpstreamOptions) -> Void = { _ in }
     ) throws {
         var options = UpstreamOptions(
@@ -47,6 +48,7 @@ struct Subject {
             transfers: loop,
             environment: environment,
             ledger: ledger,
+            time: time,
             metrics: metrics,
             logger: Logger(label: "test") { _ in log.handler }
         )

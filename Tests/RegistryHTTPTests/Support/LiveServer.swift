@@ -10,6 +10,7 @@ struct LiveServer {
     let server: RegistryServer
     let address: String
     let registry: FakeRegistry
+    let administration: FakeAdministration
     let metrics: Metrics
     let log: LogLines
 
@@ -37,10 +38,24 @@ func withServer<Value>(
     let registry = FakeRegistry()
     let metrics = Metrics()
     let log = LogLines()
-    let server = RegistryServer(options: options, registry: registry, metrics: metrics, logger: log.logger)
+    let administration = FakeAdministration()
+    let server = RegistryServer(
+        options: options,
+        registry: registry,
+        administration: administration,
+        metrics: metrics,
+        logger: log.logger
+    )
     let address = try await server.start()[0]
     server.isReady = true
-    let live = LiveServer(server: server, address: address, registry: registry, metrics: metrics, log: log)
+    let live = LiveServer(
+        server: server,
+        address: address,
+        registry: registry,
+        administration: administration,
+        metrics: metrics,
+        log: log
+    )
     do {
         let value = try await body(live)
         await server.drain(within: .zero)

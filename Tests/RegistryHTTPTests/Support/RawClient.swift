@@ -100,10 +100,14 @@ final class RawClient: Sendable {
 
     /// Closes with a reset, as a client does that loses interest in the middle of a body.
     func reset() {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-        shutdown(descriptor, Int32(SHUT_RDWR))
+        // "Connecting" to no address is Linux's way to abort a connection and keep the descriptor.
+        var nowhere = sockaddr()
+        nowhere.sa_family = sa_family_t(AF_UNSPEC)
+        connect(descriptor, &nowhere, socklen_t(MemoryLayout<sockaddr>.size))
     }
+
+    /// Tells the server that no more is coming, and reads on.
+    func closeOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     private func readChunks() -> ([UInt8], isComplete: Bool) {
         var body: [UInt8] = []

@@ -5,7 +5,12 @@ import NIOSSL
 /// Sends one request over TLS and returns all that comes back, until the server closes.
 ///
 /// Trusts that one certificate only.
-func tlsExchange(_ request: String, with address: String, trusting certificate: String) async throws -> [UInt8] {
+func tlsExchange(
+    _ request: String,
+    with address: String,
+    trusting certificate: String,
+    closingOutput: Bool = false
+) async throws -> [UInt8] {
     let port = Int(address.split(separator: ":").last ?? "") ?? 0
     var configuration = TLSConfiguration.makeClientConfiguration()
     configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(certificate.utf8)))
@@ -14,6 +19,7 @@ func tlsExchange(_ request: String, with address: String, trusting certificate: 
     let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
     let received = eventLoop.makePromise(of: [UInt8].self)
     let channel = try await ClientBootstrap(group: eventLoop)
+        .channelOption(.allowRemoteHalfClosure, value: true)
         .channelInitializer { channel in
             channel.eventLoop.makeCompletedFuture {
                 let pipeline = channel.pipeline.syncOperations
@@ -24,6 +30,7 @@ func tlsExchange(_ request: String, with address: String, trusting certificate: 
         .connect(host: "127.0.0.1", port: port)
         .get()
     channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
+    if closingOutput { channel.close(mode: .output, promise: nil) }
     return try await received.futureResult.get()
 }
 
@@ -40,6 +47,10 @@ private final class Collector: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         bytes += unwrapInboundIn(data).readableBytesView
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

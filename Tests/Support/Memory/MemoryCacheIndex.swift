@@ -78,6 +78,16 @@ package final class MemoryCacheIndex: CacheIndex {
         state.withLock { $0.claims[digest]?.first?.value }
     }
 
+    package func claimedSize(of digest: Digest, in repository: Repository) -> Int? {
+        state.withLock { state in
+            state.claims[digest]?
+                .first { parent, _ in
+                    state.members[MemberKey(repository: repository, kind: .manifest, digest: parent)] != nil
+                }?
+                .value
+        }
+    }
+
     package func list(_ key: ListKey, in repository: Repository) -> ListRecord? {
         state.withLock { $0.lists[ListEntryKey(repository: repository, key: key)] }
     }
@@ -127,6 +137,7 @@ package final class MemoryCacheIndex: CacheIndex {
         case .list(let key, let repository, let record):
             state.lists[ListEntryKey(repository: repository, key: key)] = record
         case .quota(let account, let record):
+            if let stored = state.quota[account], stored.revision > record.revision { return }
             state.quota[account] = record
         case .lost(let digest, let kind), .evicted(let digest, let kind):
             state.remove(ObjectKey(digest: digest, kind: kind))

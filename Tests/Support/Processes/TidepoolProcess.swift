@@ -143,7 +143,9 @@ package final class TidepoolProcess: Sendable {
     package var identifier: pid_t { process.identifier }
 
     /// Asks it to end, in good order.
-    package func terminate() { process.signal(SIGTERM) }
+    package func terminate() { signal(SIGTERM) }
+
+    package func signal(_ number: Int32) { process.signal(number) }
 
     /// Ends it as a crash would.
     package func kill() async {
