@@ -30,6 +30,12 @@ package protocol CacheIndex: LedgerStore {
     /// A kept tag list or list of referrers.
     func list(_ key: ListKey, in repository: Repository) -> ListRecord?
 
+    /// Notes that stored content is being used: the most recent use of all, until the next.
+    ///
+    /// For every hit: it costs no more than a dictionary in memory, and is written in batches, so that a kill may take the last
+    /// seconds with it. A manifest stands for all that it references (see ``CacheInventory``).
+    func touch(_ digest: Digest, as kind: ContentKind)
+
     /// How many objects of a kind are stored, and their bytes.
     func totals() -> StoredTotals
 }
@@ -38,12 +44,6 @@ package protocol CacheIndex: LedgerStore {
 package protocol LedgerStore: Sendable {
     /// The accounts of the quota ledger; read once, at start.
     func quotaRecords() -> [QuotaAccount: QuotaRecord]
-
-    /// Notes that stored content is being used: the most recent use of all, until the next.
-    ///
-    /// For every hit: it costs no more than a dictionary in memory, and is written in batches, so that a kill may take the last
-    /// seconds with it. A manifest stands for all that it references (see ``CacheInventory``).
-    func touch(_ digest: Digest, as kind: ContentKind)
 
     /// Queues changes, without waiting for them.
     func post(_ changes: [IndexChange])
