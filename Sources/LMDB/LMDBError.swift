@@ -37,6 +37,16 @@ package struct LMDBError: Error, Hashable {
         self.call = call.description
         self.message = unsafe String(cString: mdb_strerror(status))
     }
+
+    /// What LMDB would say if a transaction were to use up the last pages.
+    package static var mapFull: Self { Self(MDB_MAP_FULL, from: "mdb_put") }
+
+    /// What we found ourselves, without LMDB's help.
+    init(damaged file: StaticString, _ message: String) {
+        self.code = .corrupted
+        self.call = file.description
+        self.message = message
+    }
 }
 
 extension LMDBError: CustomStringConvertible {

@@ -27,22 +27,41 @@ package struct ReadTransaction: ~Copyable {
 
     /// Calls `body` with each key that begins with `prefix`, and its value, in the order of the keys.
     ///
-    /// It ends when `body` returns `false`, and after `limit` entries, so that no walk holds a thread or the snapshot for
-    /// long. Returns whether it came to the end of the prefix.
+    /// It begins after the key `previous`, which need not be there; without one, at the first. It ends when `body` returns
+    /// `false`, and after `limit` entries, so that no walk holds a thread or the snapshot for long. Returns whether it came
+    /// to the end of the prefix.
     @discardableResult
     package borrowing func walk(
         prefix: Span<UInt8>,
+        after previous: [UInt8] = [],
         in table: Table,
         limit: Int,
         _ body: (_ key: Span<UInt8>, _ value: Span<UInt8>) throws(LMDBError) -> Bool
     ) throws(LMDBError) -> Bool {
-        try unsafe walkEntries(prefix: prefix, table, limit: limit, in: handle, body)
+        try unsafe walkEntries(prefix: prefix, after: previous, table, limit: limit, in: handle, body)
+    }
+
+    /// The last key that sorts before `bound`, which is not empty.
+    package borrowing func lastKey(before bound: [UInt8], in table: Table) throws(LMDBError) -> [UInt8]? {
+        try unsafe LMDB.lastKey(before: bound, table, in: handle)
     }
 
     /// How many entries a table has; costs no walk.
     package borrowing func count(of table: Table) throws(LMDBError) -> Int {
-        var statistics = MDB_stat()
-        try unsafe check(mdb_stat(handle, table.id, &statistics), from: "mdb_stat")
-        return statistics.ms_entries
+        try unsafe entryCount(of: table, in: handle)
+    }
+
+    /// How many pages below the last used one are free.
+    ///
+    /// Those that the last transactions freed are among them, and can be used a transaction or a reader later.
+    package borrowing func freePageCount() throws(LMDBError) -> Int {
+        var count = 0
+        // Table 0 is LMDB's own: transaction → the pages that it freed, their number before them (as mdb_stat reads it).
+        let everything: [UInt8] = []
+        try walk(prefix: everything.span, in: Table(id: 0), limit: .max) { _, pages in
+            count += pages.littleEndianWord(at: 0) ?? 0
+            return true
+        }
+        return count
     }
 }

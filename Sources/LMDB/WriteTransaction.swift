@@ -69,6 +69,32 @@ package struct WriteTransaction: ~Copyable {
         try unsafe get(key, table, in: handle, body)
     }
 
+    /// Calls `body` with each key that begins with `prefix`, and its value, in the order of the keys.
+    ///
+    /// It begins after the key `previous`, which need not be there; without one, at the first. It ends when `body` returns
+    /// `false`, and after `limit` entries, so that no walk holds a thread for long. Returns whether it came
+    /// to the end of the prefix.
+    @discardableResult
+    package borrowing func walk(
+        prefix: Span<UInt8>,
+        after previous: [UInt8] = [],
+        in table: Table,
+        limit: Int,
+        _ body: (_ key: Span<UInt8>, _ value: Span<UInt8>) throws(LMDBError) -> Bool
+    ) throws(LMDBError) -> Bool {
+        try unsafe walkEntries(prefix: prefix, after: previous, table, limit: limit, in: handle, body)
+    }
+
+    /// The last key that sorts before `bound`, which is not empty.
+    package borrowing func lastKey(before bound: [UInt8], in table: Table) throws(LMDBError) -> [UInt8]? {
+        try unsafe LMDB.lastKey(before: bound, table, in: handle)
+    }
+
+    /// How many entries a table has; costs no walk.
+    package borrowing func count(of table: Table) throws(LMDBError) -> Int {
+        try unsafe entryCount(of: table, in: handle)
+    }
+
     consuming func commit() throws(LMDBError) {
         let handle = unsafe self.handle
         discard self  // LMDB frees the handle whether or not the commit succeeds.

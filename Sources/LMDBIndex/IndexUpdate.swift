@@ -35,14 +35,28 @@ struct IndexUpdate {
         case .manifest(let digest, let bytes, let references):
             try putManifest(digest, bytes, references, &transaction)
         case .blob(let digest, let size):
-            try putBlob(digest, size, &transaction)
+            let record = BlobRecord(size: size, landedAt: now).record
+            try land(ObjectKey(digest: digest, kind: .blob), record, size, &transaction)
         case .list(let list, let repository, let record):
             let key = Key.list(list, try number(of: repository, &transaction))
             try transaction.put(record.record.span, for: key.span, in: tables.lists)
         case .quota(let account, let record):
             try putQuota(account, record, &transaction)
-        case .lost(let digest, let kind):
-            try remove(digest, kind, &transaction)
+        case .lost(let digest, let kind), .evicted(let digest, let kind):
+            try remove(ObjectKey(digest: digest, kind: kind), &transaction)
+        case .tagRemoved(let tag, let repository):
+            try remove(from: tables.tags, of: repository, &transaction) { Key.tag(tag, $0) }
+        case .membershipRemoved(let digest, let kind, let repository):
+            try remove(from: tables.members, of: repository, &transaction) { Key.member(digest, kind, $0) }
+        case .pinned(let reference, let repository, let since):
+            let key = Key.pin(reference, try number(of: repository, &transaction))
+            let record = PinRecord(repository: repository, since: since).record
+            try transaction.put(record.span, for: key.span, in: tables.pins)
+        case .unpinned(let reference, let repository):
+            try remove(from: tables.pins, of: repository, &transaction) { Key.pin(reference, $0) }
+        case .rebuilt:
+            let key = Key.rebuild
+            try transaction.delete(key.span, in: tables.meta)
         }
     }
 
@@ -58,15 +72,35 @@ struct IndexUpdate {
         of repository: Repository,
         _ transaction: inout WriteTransaction
     ) throws(LMDBError) -> UInt32 {
-        if let number = newNumbers[repository] ?? storage.knownNumber(of: repository) { return number }
+        if let number = try existingNumber(of: repository, transaction) { return number }
         let key = Key.repository(repository)
-        let found = try transaction.withValue(for: key.span, in: tables.repositories) { RepositoryRecord(record: $0) }
-        if let found, let record = found { return record.number }
         let record = RepositoryRecord(number: totals.repositories)
         totals.repositories += 1
         try transaction.put(record.record.span, for: key.span, in: tables.repositories)
         newNumbers[repository] = record.number
         return record.number
+    }
+
+    private func existingNumber(
+        of repository: Repository,
+        _ transaction: borrowing WriteTransaction
+    ) throws(LMDBError) -> UInt32? {
+        if let number = newNumbers[repository] ?? storage.knownNumber(of: repository) { return number }
+        let key = Key.repository(repository)
+        let found = try transaction.withValue(for: key.span, in: tables.repositories) { RepositoryRecord(record: $0) }
+        return (found ?? nil)?.number
+    }
+
+    /// Removes what `key` makes of the repository's number; a repository without one has nothing.
+    private func remove(
+        from table: Table,
+        of repository: Repository,
+        _ transaction: inout WriteTransaction,
+        _ key: (UInt32) -> [UInt8]
+    ) throws(LMDBError) {
+        guard let number = try existingNumber(of: repository, transaction) else { return }
+        let key = key(number)
+        try transaction.delete(key.span, in: table)
     }
 
     private mutating func putManifest(
@@ -75,10 +109,8 @@ struct IndexUpdate {
         _ references: [Descriptor],
         _ transaction: inout WriteTransaction
     ) throws(LMDBError) {
-        let key = Key.content(digest)
-        let wasStored = try transaction.withValue(for: key.span, in: tables.manifests) { _ in true } ?? false
-        try transaction.put(ManifestRecord.encode(bytes).span, for: key.span, in: tables.manifests)
-        totals.replaceManifest(wasStored: wasStored, isStored: true)
+        let key = ObjectKey(digest: digest, kind: .manifest)
+        try land(key, ManifestRecord.encode(bytes), bytes.count, &transaction)
         for reference in references where reference.size >= 0 {
             let record = ReferenceRecord(size: reference.size).record
             let key = Key.reference(to: reference.digest, from: digest)
@@ -86,16 +118,20 @@ struct IndexUpdate {
         }
     }
 
-    private mutating func putBlob(
-        _ digest: Digest,
+    /// Records that an object is stored, as the most recent of all.
+    private mutating func land(
+        _ object: ObjectKey,
+        _ record: [UInt8],
         _ size: Int,
         _ transaction: inout WriteTransaction
     ) throws(LMDBError) {
-        let key = Key.content(digest)
-        let oldSize = try blobSize(key, transaction)
-        let record = BlobRecord(size: size, landedAt: now).record
-        try transaction.put(record.span, for: key.span, in: tables.blobs)
-        totals.replaceBlob(oldSize: oldSize, newSize: size)
+        let key = Key.content(object.digest)
+        let table = tables.stored(object.kind)
+        let oldSize = try countedSize(of: object, transaction)
+        try transaction.put(record.span, for: key.span, in: table)
+        totals.replace(object.kind, oldSize: oldSize, newSize: size)
+        let use = UseRecord(use: storage.touches.nextUse(), landedAt: now, usedAt: now)
+        try transaction.setUse(of: object, to: use, in: tables)
     }
 
     /// Writes an account's record, unless a later one is stored: two may come in the wrong order.
@@ -111,25 +147,22 @@ struct IndexUpdate {
     }
 
     /// Forgets that content is stored; who may have it and who references it stays known.
-    private mutating func remove(
-        _ digest: Digest,
-        _ kind: ContentKind,
-        _ transaction: inout WriteTransaction
-    ) throws(LMDBError) {
-        let key = Key.content(digest)
-        switch kind {
-        case .manifest:
-            let wasStored = try transaction.delete(key.span, in: tables.manifests)
-            totals.replaceManifest(wasStored: wasStored, isStored: false)
-        case .blob:
-            let oldSize = try blobSize(key, transaction)
-            try transaction.delete(key.span, in: tables.blobs)
-            totals.replaceBlob(oldSize: oldSize, newSize: nil)
-        }
+    private mutating func remove(_ object: ObjectKey, _ transaction: inout WriteTransaction) throws(LMDBError) {
+        let key = Key.content(object.digest)
+        let oldSize = try countedSize(of: object, transaction)
+        try transaction.delete(key.span, in: tables.stored(object.kind))
+        totals.replace(object.kind, oldSize: oldSize, newSize: nil)
+        try transaction.removeUse(of: object, in: tables)
     }
 
-    /// The size that is counted for a blob: 0 for a record that cannot be read, `nil` where there is none.
-    private func blobSize(_ key: [UInt8], _ transaction: borrowing WriteTransaction) throws(LMDBError) -> Int? {
-        try transaction.withValue(for: key.span, in: tables.blobs) { BlobRecord(record: $0)?.size ?? 0 }
+    /// The size that is counted for an object: 0 for a record that cannot be read, `nil` where there is none.
+    private func countedSize(
+        of object: ObjectKey,
+        _ transaction: borrowing WriteTransaction
+    ) throws(LMDBError) -> Int? {
+        let key = Key.content(object.digest)
+        return try transaction.withValue(for: key.span, in: tables.stored(object.kind)) { record in
+            object.kind.size(inRecord: record) ?? 0
+        }
     }
 }

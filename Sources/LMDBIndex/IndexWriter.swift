@@ -7,14 +7,15 @@ import Posix
 ///
 /// While a commit waits for the disk the next batch gathers, so the slower the disk, the larger the batches. Submissions are
 /// applied in the order in which they came. A batch that fails is done again, one submission at a time, so that a bad
-/// one takes no other with it.
+/// one takes no other with it. Every few seconds, and when it is closed, it writes the uses that ``Touches`` has gathered.
 final class IndexWriter: Sendable {
     typealias Completion = CheckedContinuation<Result<Void, IndexError>, Never>
 
-    private struct Submission: Sendable {
-        var changes: [IndexChange]
-        /// Absent for those that nobody waits for.
-        var completion: Completion?
+    private enum Submission: Sendable {
+        /// With a completion, unless nobody waits for it.
+        case changes([IndexChange], Completion?)
+        /// Work with transactions of its own, between two batches.
+        case job(@Sendable (IndexStorage) -> Void)
     }
 
     private let mailbox: Mailbox<Submission>
@@ -23,14 +24,18 @@ final class IndexWriter: Sendable {
     /// Bounds a transaction: how long the others wait for it, and the pages that it touches.
     private static let largestBatch = 512
 
-    init(to storage: IndexStorage, logger: Logger) {
+    init(to storage: IndexStorage, options: LMDBCacheIndex.Options, logger: Logger) {
         let mailbox = Mailbox<Submission>()
         self.mailbox = mailbox
         // Captures no `self`, so that dropping the writer is possible.
         thread = DedicatedThread(name: "index") {
-            while let batch = mailbox.take(upTo: Self.largestBatch) {
-                Self.commit(batch, to: storage, logger)
+            let committer = IndexCommitter(to: storage, mapSize: options.mapSize, logger: logger)
+            var folding = FoldingSchedule(every: options.foldInterval)
+            while let batch = mailbox.take(upTo: Self.largestBatch, waitingUpTo: folding.remaining) {
+                Self.run(batch, committer)
+                if folding.isDue { committer.foldTouches() }
             }
+            committer.foldTouches()
         }
     }
 
@@ -43,7 +48,7 @@ final class IndexWriter: Sendable {
     /// After ``close()`` they are dropped.
     func post(_ changes: [IndexChange]) {
         guard !changes.isEmpty else { return }
-        _ = mailbox.post(Submission(changes: changes, completion: nil))
+        _ = mailbox.post(.changes(changes, nil))
     }
 
     /// Queues changes and waits for their commit.
@@ -51,10 +56,29 @@ final class IndexWriter: Sendable {
     /// Cancelling the task changes nothing: the changes are made all the same.
     func commit(_ changes: [IndexChange]) async throws(IndexError) {
         let result = await withCheckedContinuation { (completion: Completion) in
-            guard !mailbox.post(Submission(changes: changes, completion: completion)) else { return }
-            completion.resume(returning: .failure(.failed("the index is closed")))
+            guard !mailbox.post(.changes(changes, completion)) else { return }
+            completion.resume(returning: .failure(.closed))
         }
         try result.get()
+    }
+
+    /// Queues work that makes its own transactions, and waits for its end.
+    func perform<Value: Sendable>(
+        _ body: @escaping @Sendable (IndexStorage) throws(LMDBError) -> Value
+    ) async throws(IndexError) -> Value {
+        let result: Result<Value, IndexError> = await withCheckedContinuation { completion in
+            let isQueued = mailbox.post(
+                .job { storage in
+                    do throws(LMDBError) {
+                        completion.resume(returning: .success(try body(storage)))
+                    } catch {
+                        completion.resume(returning: .failure(IndexError(error)))
+                    }
+                }
+            )
+            if !isQueued { completion.resume(returning: .failure(.closed)) }
+        }
+        return try result.get()
     }
 
     /// Commits what is queued, and ends the thread.
@@ -64,45 +88,47 @@ final class IndexWriter: Sendable {
         thread.join()
     }
 
-    private static func commit(_ batch: [Submission], to storage: IndexStorage, _ logger: Logger) {
-        let failure = attempt(batch, storage)
-        guard failure != nil, batch.count > 1 else {
-            for submission in batch { settle(submission, failure, logger) }
-            return
-        }
-        for submission in batch { settle(submission, attempt([submission], storage), logger) }
-    }
-
-    private static func attempt(_ batch: [Submission], _ storage: IndexStorage) -> LMDBError? {
-        let now = WallTime(milliseconds: WallClock.milliseconds)
-        do throws(LMDBError) {
-            let numbers = try storage.environment.write { transaction throws(LMDBError) in
-                var update = try IndexUpdate(of: storage, at: now, in: &transaction)
-                for submission in batch {
-                    for change in submission.changes { try update.apply(change, to: &transaction) }
-                }
-                try update.finish(&transaction)
-                return update.newNumbers
+    private static func run(_ batch: [Submission], _ committer: borrowing IndexCommitter) {
+        var gathered: [IndexCommitter.Submission] = []
+        for submission in batch {
+            switch submission {
+            case .changes(let changes, let completion):
+                gathered.append(IndexCommitter.Submission(changes: changes, completion: completion))
+            case .job(let body):
+                committer.commit(gathered)
+                gathered = []
+                committer.perform(body)
             }
-            storage.remember(numbers)
-            return nil
-        } catch {
-            return error
         }
+        committer.commit(gathered)
+    }
+}
+
+/// When uses are to be written next; monotonic.
+private struct FoldingSchedule {
+    private let interval: Duration
+    private var next: ContinuousClock.Instant
+
+    init(every interval: Duration) {
+        self.interval = interval
+        next = .now + interval
     }
 
-    private static func settle(_ submission: Submission, _ failure: LMDBError?, _ logger: Logger) {
-        guard let failure else {
-            submission.completion?.resume(returning: .success(()))
-            return
+    var remaining: Duration { max(.zero, ContinuousClock.now.duration(to: next)) }
+
+    /// Whether the time has come; it then begins anew.
+    var isDue: Bool {
+        mutating get {
+            guard remaining == .zero else { return false }
+            next = .now + interval
+            return true
         }
-        let error = IndexError(failure)
-        logger.error("Index changes lost", metadata: ["changes": "\(submission.changes.count)", "error": "\(error)"])
-        submission.completion?.resume(returning: .failure(error))
     }
 }
 
 extension IndexError {
+    static let closed = Self.failed("the index is closed")
+
     init(_ error: LMDBError) {
         switch error.code {
         case .mapFull: self = .full

@@ -72,7 +72,7 @@ enum Key {
     static let schema = Array("schema".utf8)
     static let totals = Array("totals".utf8)
 
-    private static func numbered(_ repository: UInt32) -> [UInt8] {
+    static func numbered(_ repository: UInt32) -> [UInt8] {
         var key: [UInt8] = []
         key.reserveCapacity(4 + 1 + 65)
         key.append(bigEndian: repository)

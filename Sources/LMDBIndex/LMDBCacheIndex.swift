@@ -14,29 +14,44 @@ package final class LMDBCacheIndex: CacheIndex {
         package var mapSize: Int
         /// How many reads may run at one time: more than there are threads.
         package var maxReaders: UInt32
+        /// How long a use of stored content may stay unwritten: a kill forgets as much.
+        package var foldInterval: Duration
 
-        package init(mapSize: Int, maxReaders: UInt32 = 512) {
+        package init(mapSize: Int, maxReaders: UInt32 = 512, foldInterval: Duration = .seconds(5)) {
             self.mapSize = mapSize
             self.maxReaders = maxReaders
+            self.foldInterval = foldInterval
         }
     }
 
-    private let storage: IndexStorage
-    private let writer: IndexWriter
-    private let logger: Logger
+    let storage: IndexStorage
+    let writer: IndexWriter
+    let logger: Logger
+    private let marker: OpeningMarker
+
+    /// What the opening found.
+    package let origin: IndexOrigin
 
     /// Opens the index in a directory, and makes both when they are missing.
     ///
-    /// Blocks on the disk. The directory must be this process's own: see `DataDirectory`.
+    /// Blocks on the disk. The directory must be this process's own: see `DataDirectory`. Until ``ready()`` or
+    /// ``close()`` the index is suspected of ending the process.
     package init(directory: String, options: Options, logger: Logger) throws(IndexOpeningError) {
-        storage = try openIndex(in: directory, options: options, logger: logger)
-        writer = IndexWriter(to: storage, logger: logger)
+        (storage, origin) = try openIndex(in: directory, options: options, logger: logger)
+        writer = IndexWriter(to: storage, options: options, logger: logger)
+        marker = OpeningMarker(in: directory)
         self.logger = logger
+    }
+
+    /// The process has come so far that whatever ends it now, it is not the opening of the index.
+    package func ready() {
+        marker.end()
     }
 
     /// Commits what is queued and ends the writer thread; later changes are dropped or fail.
     package func close() {
         writer.close()
+        marker.end()
     }
 
     /// How much of the map is used, in bytes.
@@ -114,6 +129,10 @@ package final class LMDBCacheIndex: CacheIndex {
             return found
         }
         return claim?.size
+    }
+
+    package func touch(_ digest: Digest, as kind: ContentKind) {
+        storage.touches.touch(ObjectKey(digest: digest, kind: kind))
     }
 
     package func claimedSize(of digest: Digest, in repository: Repository) -> Int? {

@@ -81,8 +81,10 @@ extension [UInt8] {
     }
 
     /// In keys: numbers in the order of their bytes, so that LMDB sorts them as numbers.
-    mutating func append(bigEndian value: UInt32) {
-        for shift in stride(from: 24, through: 0, by: -8) { append(UInt8(truncatingIfNeeded: value >> UInt32(shift))) }
+    mutating func append(bigEndian value: some FixedWidthInteger) {
+        for shift in stride(from: value.bitWidth - 8, through: 0, by: -8) {
+            append(UInt8(truncatingIfNeeded: value >> shift))
+        }
     }
 
     mutating func append(_ digest: Digest) {

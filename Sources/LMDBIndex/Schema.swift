@@ -23,10 +23,16 @@ struct Tables: Sendable {
     var lists: Table
     /// upstream, account → `QuotaRecord`.
     var ledger: Table
-    /// name → schema version, ``Totals``.
+    /// kind, digest → ``UseRecord``.
+    var uses: Table
+    /// kind, use, digest → nothing: the stored objects of a kind in the order of their last use.
+    var recency: Table
+    /// repository, tag or digest → ``PinRecord``.
+    var pins: Table
+    /// name → schema version, ``Totals``, and whether a rebuild is pending.
     var meta: Table
 
-    /// Room for what is to come: recency, pins.
+    /// With room for what is to come.
     ///
     /// An index made before a table was thought of gets it when it is opened.
     static let maximum: UInt32 = 16
@@ -40,6 +46,9 @@ struct Tables: Sendable {
         references = try transaction.table(named: "references")
         lists = try transaction.table(named: "lists")
         ledger = try transaction.table(named: "ledger")
+        uses = try transaction.table(named: "uses")
+        recency = try transaction.table(named: "recency")
+        pins = try transaction.table(named: "pins")
         meta = try transaction.table(named: "meta")
     }
 }

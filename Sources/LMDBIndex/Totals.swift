@@ -7,6 +7,8 @@ struct Totals: Hashable, Record {
     var blobBytes = 0
     /// The number of repositories, and so the next one's number.
     var repositories: UInt32 = 0
+    /// Missing in what versions before it wrote: then all is to be counted (see `Census`).
+    var manifestBytes: Int? = 0
 
     init() {}
 
@@ -21,6 +23,7 @@ struct Totals: Hashable, Record {
         self.blobs = blobs
         self.blobBytes = blobBytes
         self.repositories = repositories
+        manifestBytes = reader.size(in: record)
     }
 
     var record: [UInt8] {
@@ -29,17 +32,25 @@ struct Totals: Hashable, Record {
         writer.append(UInt64(blobs))
         writer.append(UInt64(blobBytes))
         writer.append(repositories)
+        if let manifestBytes { writer.append(UInt64(manifestBytes)) }
         return writer.bytes
     }
 
-    var stored: StoredTotals { StoredTotals(manifests: manifests, blobs: blobs, blobBytes: blobBytes) }
-
-    mutating func replaceManifest(wasStored: Bool, isStored: Bool) {
-        manifests = max(0, manifests + (isStored ? 1 : 0) - (wasStored ? 1 : 0))
+    var stored: StoredTotals {
+        StoredTotals(manifests: manifests, blobs: blobs, blobBytes: blobBytes, manifestBytes: manifestBytes ?? 0)
     }
 
-    mutating func replaceBlob(oldSize: Int?, newSize: Int?) {
-        blobs = max(0, blobs + (newSize == nil ? 0 : 1) - (oldSize == nil ? 0 : 1))
-        blobBytes = max(0, blobBytes + (newSize ?? 0) - (oldSize ?? 0))
+    /// One object of a kind has another size: `nil` is not stored.
+    mutating func replace(_ kind: ContentKind, oldSize: Int?, newSize: Int?) {
+        let count = (newSize == nil ? 0 : 1) - (oldSize == nil ? 0 : 1)
+        let bytes = (newSize ?? 0) - (oldSize ?? 0)
+        switch kind {
+        case .manifest:
+            manifests = max(0, manifests + count)
+            manifestBytes = manifestBytes.map { max(0, $0 + bytes) }
+        case .blob:
+            blobs = max(0, blobs + count)
+            blobBytes = max(0, blobBytes + bytes)
+        }
     }
 }

@@ -30,6 +30,12 @@ package protocol CacheIndex: LedgerStore {
     /// A kept tag list or list of referrers.
     func list(_ key: ListKey, in repository: Repository) -> ListRecord?
 
+    /// Notes that stored content is being used: the most recent use of all, until the next.
+    ///
+    /// For every hit: it costs no more than a dictionary in memory, and is written in batches, so that a kill may take the last
+    /// seconds with it. A manifest stands for all that it references (see ``CacheInventory``).
+    func touch(_ digest: Digest, as kind: ContentKind)
+
     /// How many objects of a kind are stored, and their bytes.
     func totals() -> StoredTotals
 }
@@ -117,11 +123,13 @@ package struct StoredTotals: Hashable, Sendable {
     package var manifests: Int
     package var blobs: Int
     package var blobBytes: Int
+    package var manifestBytes: Int
 
-    package init(manifests: Int, blobs: Int, blobBytes: Int) {
+    package init(manifests: Int, blobs: Int, blobBytes: Int, manifestBytes: Int = 0) {
         self.manifests = manifests
         self.blobs = blobs
         self.blobBytes = blobBytes
+        self.manifestBytes = manifestBytes
     }
 }
 
@@ -140,6 +148,15 @@ package enum IndexChange: Hashable, Sendable {
     case quota(QuotaAccount, QuotaRecord)
     /// The store no longer has it (missing, short or damaged): forget that it is stored, keep what is known of it.
     case lost(Digest, ContentKind)
+    /// The store gives it up for room: as ``lost(_:_:)``. Before the file goes, so that no file is known that is not there.
+    case evicted(Digest, ContentKind)
+    case tagRemoved(Tag, in: Repository)
+    case membershipRemoved(Digest, ContentKind, in: Repository)
+    /// Keeps eviction off what a reference names, and off all that it references.
+    case pinned(Reference, in: Repository, since: WallTime)
+    case unpinned(Reference, in: Repository)
+    /// All that the store holds is recorded: the last of the changes that follow ``CacheInventory/isRebuildPending``.
+    case rebuilt
 }
 
 /// Why a change could not be made durable.

@@ -25,6 +25,11 @@ package enum Directory {
         }
     }
 
+    /// Removes an empty directory.
+    package static func remove(_ path: String) throws(SystemCallError) {
+        try check("rmdir", path: path) { unsafe rmdir(path) }
+    }
+
     /// Waits until the names in a directory are on the device.
     package static func synchronize(_ path: String) throws(SystemCallError) {
         try FileDescriptor.open(path, .directory).synchronize()

@@ -17,7 +17,12 @@ package final class Mailbox<Element: Sendable>: @unchecked Sendable {
         unsafe pthread_mutex_init(mutex, nil)
         unsafe condition = .allocate(capacity: 1)
         unsafe condition.initialize(to: pthread_cond_t())
-        unsafe pthread_cond_init(condition, nil)
+        // The clock of time-outs: one that nobody sets.
+        var attributes = pthread_condattr_t()
+        unsafe pthread_condattr_init(&attributes)
+        unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        unsafe pthread_cond_init(condition, &attributes)
+        unsafe pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -45,7 +50,34 @@ package final class Mailbox<Element: Sendable>: @unchecked Sendable {
         while pending.isEmpty, !isClosed {
             unsafe pthread_cond_wait(condition, mutex)
         }
-        guard !pending.isEmpty else { return nil }
+        return pending.isEmpty ? nil : takePending(upTo: limit)
+    }
+
+    /// Takes as ``take(upTo:)`` does, but waits no longer than `duration`: then there are none.
+    @available(*, noasync, message: "waits for work; call it on a thread of your own")
+    package func take(upTo limit: Int, waitingUpTo duration: Duration) -> [Element]? {
+        var deadline = Self.moment(in: duration)
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        while pending.isEmpty, !isClosed {
+            guard unsafe pthread_cond_timedwait(condition, mutex, &deadline) == 0 else { break }
+        }
+        guard !pending.isEmpty else { return isClosed ? nil : [] }
+        return takePending(upTo: limit)
+    }
+
+    private static func moment(in duration: Duration) -> timespec {
+        var moment = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &moment)
+        let (seconds, attoseconds) = duration.components
+        let nanoseconds = Int(attoseconds / 1_000_000_000) + moment.tv_nsec
+        moment.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+        moment.tv_nsec = nanoseconds % 1_000_000_000
+        return moment
+    }
+
+    /// With `mutex` held.
+    private func takePending(upTo limit: Int) -> [Element] {
         guard pending.count > limit else {
             let taken = pending
             pending = []

@@ -69,6 +69,7 @@ struct Composition {
     func start() async throws -> [String] {
         let addresses = try await server.start()
         server.isReady = true
+        index.ready()
         return addresses
     }
 

@@ -16,8 +16,13 @@ struct IndexFixture {
 
     var path: String { directory.path("index") }
 
-    func open(mapSize: Int = 16 << 20) throws -> LMDBCacheIndex {
-        try LMDBCacheIndex(directory: path, options: .init(mapSize: mapSize), logger: log.logger)
+    /// Uses are written when it is closed, unless told otherwise.
+    func open(mapSize: Int = 16 << 20, foldInterval: Duration = .seconds(3600)) throws -> LMDBCacheIndex {
+        try LMDBCacheIndex(
+            directory: path,
+            options: .init(mapSize: mapSize, foldInterval: foldInterval),
+            logger: log.logger
+        )
     }
 
     static let repository = repository("library/nginx")

@@ -36,11 +36,15 @@ struct RecordTests {
         #expect(decode(blob.record, as: BlobRecord.self) == blob)
         let reference = ReferenceRecord(size: 0)
         #expect(decode(reference.record, as: ReferenceRecord.self) == reference)
+        let use = UseRecord(use: .max, landedAt: time, usedAt: WallTime(milliseconds: -1))
+        #expect(decode(use.record, as: UseRecord.self) == use)
+        let pin = PinRecord(repository: IndexFixture.repository, since: time)
+        #expect(decode(pin.record, as: PinRecord.self) == pin)
         let repository = RepositoryRecord(number: .max, visibility: .isPrivate)
         #expect(decode(repository.record, as: RepositoryRecord.self) == repository)
         var totals = Totals()
-        totals.replaceManifest(wasStored: false, isStored: true)
-        totals.replaceBlob(oldSize: nil, newSize: 77)
+        totals.replace(.manifest, oldSize: nil, newSize: 5)
+        totals.replace(.blob, oldSize: nil, newSize: 77)
         totals.repositories = 5
         #expect(decode(totals.record, as: Totals.self) == totals)
     }
@@ -106,6 +110,10 @@ struct RecordTests {
         _ = decode(bytes, as: ReferenceRecord.self)
         _ = decode(bytes, as: RepositoryRecord.self)
         _ = decode(bytes, as: Totals.self)
+        _ = decode(bytes, as: UseRecord.self)
+        _ = decode(bytes, as: PinRecord.self)
+        _ = Reference(pinKey: bytes.span)
+        _ = Repository(key: bytes.span)
         _ = decode(bytes, as: QuotaRecord.self)
         if let manifest = decodeManifest(bytes) { #expect((manifest.start ?? 0) <= bytes.count) }
     }
@@ -113,12 +121,47 @@ struct RecordTests {
     @Test("totals never fall below nothing")
     func totals() {
         var totals = Totals()
-        totals.replaceBlob(oldSize: 100, newSize: nil)
-        totals.replaceManifest(wasStored: true, isStored: false)
+        totals.replace(.blob, oldSize: 100, newSize: nil)
+        totals.replace(.manifest, oldSize: 10, newSize: nil)
         #expect(totals.stored == StoredTotals(manifests: 0, blobs: 0, blobBytes: 0))
-        totals.replaceBlob(oldSize: nil, newSize: 5)
-        totals.replaceBlob(oldSize: 5, newSize: 9)
+        totals.replace(.blob, oldSize: nil, newSize: 5)
+        totals.replace(.blob, oldSize: 5, newSize: 9)
         #expect(totals.stored == StoredTotals(manifests: 0, blobs: 1, blobBytes: 9))
+    }
+
+    @Test("totals of the version before them are told from those that count manifests' bytes")
+    func firstTotals() {
+        let first: [UInt8] =
+            [1] + [2, 0, 0, 0, 0, 0, 0, 0] + [1, 0, 0, 0, 0, 0, 0, 0] + [9, 0, 0, 0, 0, 0, 0, 0]
+            + [7, 0, 0, 0]
+        let totals = decode(first, as: Totals.self)
+        #expect(totals?.stored == StoredTotals(manifests: 2, blobs: 1, blobBytes: 9))
+        #expect(totals?.repositories == 7)
+        #expect(totals?.manifestBytes == nil)
+        #expect(totals?.record == first)
+    }
+
+    @Test("the order of recency keys is that of the uses, a kind at a time")
+    func recencyKeys() {
+        let keys = [
+            Key.recency(Self.sha512, .manifest, 1), Key.recency(Self.sha256, .manifest, 2),
+            Key.recency(Self.sha256, .manifest, 256), Key.recency(Self.sha256, .manifest, 1 << 40),
+            Key.recency(Self.sha256, .blob, 0),
+        ]
+        #expect(keys.sorted { $0.lexicographicallyPrecedes($1) } == keys)
+        #expect(keys.allSatisfy { $0.count <= 74 })
+    }
+
+    @Test("a pin's key tells a tag from a digest, and gives it back")
+    func pinKeys() throws {
+        for reference in [Reference.tag(try OCI.Tag("latest")), .digest(Self.sha256), .digest(Self.sha512)] {
+            let key = Key.pin(reference, 7)
+            let read = Reference(pinKey: key.span)
+            #expect(read == reference)
+        }
+        let (cut, unknown): ([UInt8], [UInt8]) = ([0, 0, 0, 1], [0, 0, 0, 1, 9, 65])
+        let none = [Reference(pinKey: cut.span), Reference(pinKey: unknown.span)]
+        #expect(none == [nil, nil])
     }
 
     @Test("the longest keys fit into LMDB's 511 bytes")

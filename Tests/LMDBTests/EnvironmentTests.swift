@@ -91,6 +91,46 @@ struct EnvironmentTests {
         #expect(try walk("b", stopAfter: 1) == Walk(entries: ["b1="], isComplete: false))
     }
 
+    @Test("a walk goes on after a key, which need not be there")
+    func resumedWalk() throws {
+        for key in ["a1", "b1", "b3", "c1"] { try put("", for: key) }
+        #expect(try walk("b", after: "b1") == Walk(entries: ["b3="], isComplete: true))
+        #expect(try walk("b", after: "b2") == Walk(entries: ["b3="], isComplete: true))
+        #expect(try walk("b", after: "b3") == Walk(entries: [], isComplete: true))
+        #expect(try walk("", after: "b3") == Walk(entries: ["c1="], isComplete: true))
+        #expect(try walk("", after: "c1") == Walk(entries: [], isComplete: true))
+        #expect(try walk("", limit: 1, after: "a1") == Walk(entries: ["b1="], isComplete: false))
+    }
+
+    @Test("the last key before a bound is found, at the end of the table too")
+    func lastKey() throws {
+        for key in ["b1", "b3"] { try put("", for: key) }
+        let found = try environment.read { transaction throws(LMDBError) in
+            var found: [String] = []
+            for bound in ["a", "b1", "b2", "b3", "z"] {
+                let key = try transaction.lastKey(before: Array(bound.utf8), in: table)
+                found.append(key.map { String(decoding: $0, as: UTF8.self) } ?? "-")
+            }
+            return found
+        }
+        #expect(found == ["-", "-", "b1", "b1", "b3"])
+    }
+
+    @Test("pages of what was deleted are free, and are used again")
+    func freePages() throws {
+        let large = String(repeating: "x", count: 200_000)
+        try put(large, for: "key")
+        let used = environment.usage.usedBytes
+        _ = try environment.write { transaction throws(LMDBError) in
+            try transaction.delete(Array("key".utf8).span, in: table)
+        }
+        let free = try environment.read { transaction throws(LMDBError) in try transaction.freePageCount() }
+        #expect(free >= 200_000 / 4096)
+        try put("", for: "other")
+        try put(large, for: "key")
+        #expect(environment.usage.usedBytes < used + 100_000)
+    }
+
     @Test("a full map is told as such, and what was there is still there")
     func mapFull() throws {
         try put("value", for: "key")
@@ -145,11 +185,21 @@ struct EnvironmentTests {
         var isComplete = false
     }
 
-    private func walk(_ prefix: String, limit: Int = 100, stopAfter: Int = .max) throws -> Walk {
+    private func walk(
+        _ prefix: String,
+        limit: Int = 100,
+        stopAfter: Int = .max,
+        after previous: String = ""
+    ) throws -> Walk {
         var walk = Walk()
         walk.isComplete = try environment.read { transaction throws(LMDBError) in
             let prefix = Array(prefix.utf8)
-            return try transaction.walk(prefix: prefix.span, in: table, limit: limit) { key, value in
+            return try transaction.walk(
+                prefix: prefix.span,
+                after: Array(previous.utf8),
+                in: table,
+                limit: limit
+            ) { key, value in
                 walk.entries.append("\(text(key))=\(text(value))")
                 return walk.entries.count < stopAfter
             }

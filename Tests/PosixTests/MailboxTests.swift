@@ -36,6 +36,27 @@ struct MailboxTests {
         taker.join()
     }
 
+    @Test("a taker that waits for a time gets nothing after it, what is posted before, and the end")
+    func waitsForATime() {
+        let mailbox = Mailbox<Int>()
+        #expect(mailbox.take(upTo: 1, waitingUpTo: .zero) == [])
+        #expect(mailbox.take(upTo: 1, waitingUpTo: .milliseconds(1)) == [])
+        #expect(mailbox.post(1))
+        #expect(mailbox.post(2))
+        #expect(mailbox.take(upTo: 1, waitingUpTo: .zero) == [1])
+        let answers = Mailbox<[Int]?>()
+        let taker = DedicatedThread(name: "taker") {
+            while let taken = mailbox.take(upTo: 9, waitingUpTo: .seconds(3600)) { _ = answers.post(taken) }
+            _ = answers.post(nil)
+        }
+        #expect(answers.take() == [[2]])
+        #expect(mailbox.post(3))
+        #expect(answers.take() == [[3]])
+        mailbox.close()
+        #expect(answers.take() == [nil])
+        taker.join()
+    }
+
     @Test("closing wakes every taker")
     func wakesAll() {
         let mailbox = Mailbox<Int>()

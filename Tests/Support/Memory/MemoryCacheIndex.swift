@@ -6,23 +6,23 @@ import OCI
 ///
 /// Changes are visible when `post` or `commit` returns.
 package final class MemoryCacheIndex: CacheIndex {
-    private struct TagKey: Hashable {
+    struct TagKey: Hashable {
         var repository: Repository
         var tag: OCI.Tag
     }
 
-    private struct MemberKey: Hashable {
+    struct MemberKey: Hashable {
         var repository: Repository
         var kind: ContentKind
         var digest: Digest
     }
 
-    private struct ListEntryKey: Hashable {
+    struct ListEntryKey: Hashable {
         var repository: Repository
         var key: ListKey
     }
 
-    private struct State {
+    struct State {
         var tags: [TagKey: TagRecord] = [:]
         var members: [MemberKey: Membership] = [:]
         var manifests: [Digest: [UInt8]] = [:]
@@ -30,11 +30,15 @@ package final class MemoryCacheIndex: CacheIndex {
         var quota: [QuotaAccount: QuotaRecord] = [:]
         var claims: [Digest: [Digest: Int]] = [:]
         var lists: [ListEntryKey: ListRecord] = [:]
+        var uses: [ObjectKey: ObjectUse] = [:]
+        var lastUse = 0
+        var pins: [Pin] = []
+        var isRebuildPending = true
         var history: [IndexChange] = []
         var commitFailure: IndexError?
     }
 
-    private let state = Locked(State())
+    let state = Locked(State())
     private let largestManifestKept: Int
 
     /// Manifests above `largestManifestKept` bytes are recorded without their bytes, as the real index does.
@@ -93,12 +97,17 @@ package final class MemoryCacheIndex: CacheIndex {
             StoredTotals(
                 manifests: state.manifests.count,
                 blobs: state.blobs.count,
-                blobBytes: state.blobs.values.reduce(0, +)
+                blobBytes: state.blobs.values.reduce(0, +),
+                manifestBytes: state.manifests.values.reduce(0) { $0 + $1.count }
             )
         }
     }
 
     package func quotaRecords() -> [QuotaAccount: QuotaRecord] { state.withLock { $0.quota } }
+
+    package func touch(_ digest: Digest, as kind: ContentKind) {
+        state.withLock { $0.touch(ObjectKey(digest: digest, kind: kind)) }
+    }
 
     package func post(_ changes: [IndexChange]) {
         state.withLock { state in
@@ -120,18 +129,29 @@ package final class MemoryCacheIndex: CacheIndex {
             state.members[MemberKey(repository: repository, kind: kind, digest: digest)] = membership
         case .manifest(let digest, let bytes, let references):
             state.manifests[digest] = bytes
+            state.land(ObjectKey(digest: digest, kind: .manifest))
             for reference in references { state.claims[reference.digest, default: [:]][digest] = reference.size }
         case .blob(let digest, let size):
             state.blobs[digest] = size
+            state.land(ObjectKey(digest: digest, kind: .blob))
         case .list(let key, let repository, let record):
             state.lists[ListEntryKey(repository: repository, key: key)] = record
         case .quota(let account, let record):
             if let stored = state.quota[account], stored.revision > record.revision { return }
             state.quota[account] = record
-        case .lost(let digest, .manifest):
-            state.manifests[digest] = nil
-        case .lost(let digest, .blob):
-            state.blobs[digest] = nil
+        case .lost(let digest, let kind), .evicted(let digest, let kind):
+            state.remove(ObjectKey(digest: digest, kind: kind))
+        case .tagRemoved(let tag, let repository):
+            state.tags[TagKey(repository: repository, tag: tag)] = nil
+        case .membershipRemoved(let digest, let kind, let repository):
+            state.members[MemberKey(repository: repository, kind: kind, digest: digest)] = nil
+        case .pinned(let reference, let repository, let since):
+            state.pins.removeAll { $0.repository == repository && $0.reference == reference }
+            state.pins.append(Pin(repository: repository, reference: reference, since: since))
+        case .unpinned(let reference, let repository):
+            state.pins.removeAll { $0.repository == repository && $0.reference == reference }
+        case .rebuilt:
+            state.isRebuildPending = false
         }
     }
 }
