@@ -82,6 +82,9 @@ package protocol BlobStore: Sendable {
 extension BlobStore {
     /// The bytes in spools that wait for their next flight.
     package var spooledBytes: Int { unfinishedBlobs.reduce(0) { $0 + $1.received } }
+
+    /// What waits for a digest; there are few, so they are looked through.
+    func unfinishedBlob(_ digest: Digest) -> UnfinishedBlob? { unfinishedBlobs.first { $0.digest == digest } }
 }
 
 /// An open file to send from.

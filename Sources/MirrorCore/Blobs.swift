@@ -62,12 +62,28 @@ extension PullThrough {
     /// A claim of the repository's own manifests is enough, and the upstream is asked nothing; else a HEAD, which is free.
     private func route(of digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> FlightRoute {
         let repository = inquiry.repository
-        let direct = FlightRoute(sources: [FlightSource(repository: repository)])
+        var direct = FlightRoute(sources: [FlightSource(repository: repository)])
         guard flights.flight(for: digest) == nil else { return direct }
+        direct.mayTakeUp = try await mayTakeUp(digest, inquiry)
         let candidates = context.contentSources.candidates(for: digest, in: repository)
         guard !candidates.isEmpty, let length = try await knownLength(of: digest, inquiry) else { return direct }
         let sources = candidates.map { FlightSource(repository: repository, contentSource: $0.name) }
-        return FlightRoute(sources: sources + direct.sources, length: length)
+        return FlightRoute(sources: sources + direct.sources, length: length, mayTakeUp: direct.mayTakeUp)
+    }
+
+    /// Whether an earlier flight has left something that this repository may be given.
+    ///
+    /// It may have come for another repository, so a claim is not enough: a HEAD, which is free.
+    private func mayTakeUp(_ digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> Bool {
+        guard context.store.unfinishedBlob(digest) != nil else { return false }
+        if isProved(digest, in: inquiry.repository) { return true }
+        do throws(MirrorError) {
+            _ = try await prove(digest, .blob, inquiry)
+            return true
+        } catch {
+            guard error.isOutage else { throw error }
+            return false
+        }
     }
 
     /// The length of a blob that the repository is known to have; `nil` where that cannot be found out for nothing.

@@ -32,12 +32,15 @@ final class Flight: Sendable {
 
     /// The length that the repository's own manifest or upstream gives: what a content source has to agree with.
     let claimedLength: Int?
+    /// Whether it may go on from what an earlier flight has left: see ``FlightRoute``.
+    let mayTakeUp: Bool
 
     init(_ digest: Digest, by route: FlightRoute, for errand: Errand, time: Timekeeper) {
         self.digest = digest
         self.errand = errand
         self.time = time
         claimedLength = route.length
+        mayTakeUp = route.mayTakeUp
         state = Locked(State(sources: route.sources))
     }
 
@@ -119,8 +122,8 @@ final class Flight: Sendable {
         promise?.fulfil(.failure(error))
     }
 
-    func began(file: any StoredFile, length: Int?) {
-        act { $0.progress.began(file: file, length: length) }
+    func began(file: any StoredFile, length: Int?, received: Int = 0) {
+        act { $0.progress.began(file: file, length: length, received: received) }
         if length != nil { announceHead() }
     }
 

@@ -5,7 +5,7 @@ import OCI
 struct FlightRunner: Sendable {
     let flight: Flight
     let context: FlightContext
-    private let sink: FlightSink
+    let sink: FlightSink
 
     init(_ flight: Flight, context: FlightContext) {
         self.flight = flight
@@ -33,8 +33,12 @@ struct FlightRunner: Sendable {
         /// Content sources that bytes of the present spool came from.
         var contributors: Set<FlightSource> = []
         var hasUpstreamBeenWrong = false
+        /// Whether some of the present spool is from an earlier flight, so that nobody is to blame if it is wrong.
+        var isTakenUp = false
         /// Failures in a row.
         var failures = 0
+        /// For how long it has waited in a row for a circuit breaker.
+        var waited = Duration.zero
     }
 
     /// Transfers until the digest matches, or there is nothing left to try.
@@ -43,26 +47,27 @@ struct FlightRunner: Sendable {
     /// taken the flight out of the table.
     func transfer() async -> End {
         var journey = Journey()
-        let end = await transfer(&journey)
+        journey.isTakenUp = await takeUp()
+        let end = Task.isCancelled && !isComplete ? await failed(.shuttingDown) : await transfer(&journey)
         for spool in journey.wrongSpools { spool.discard() }
         return end
     }
 
     private func transfer(_ journey: inout Journey) async -> End {
         while let source = flight.currentSource() {
-            if let error = await leg(source, &journey), !isComplete {
+            if !isComplete, let error = await leg(source, &journey), !isComplete {
                 if let end = await react(to: error, from: source, &journey) { return end }
                 continue
             }
             // Broken off, or out of range, behind the last byte: all of it is here all the same, and the digest decides.
-            guard let spool = sink.spool else { return failed(.unavailable(reason: "empty", retryAfter: nil)) }
+            guard let spool = sink.spool else { return await failed(.unavailable(reason: "empty", retryAfter: nil)) }
             if spool.verify() {
                 flight.verified(commonPrefixes: await commonPrefixes(of: journey.wrongSpools, with: spool))
                 return .verified(source: source)
             }
-            guard startOver(after: source, &journey) else { return failed(.corrupt) }
+            guard startOver(after: source, &journey) else { return await failed(.corrupt) }
         }
-        return failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
+        return await failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
     }
 
     /// One transfer from a source, on from what is here; returns why it ended early.
@@ -71,7 +76,7 @@ struct FlightRunner: Sendable {
         defer {
             let progress = flight.received - before
             if progress > 0, source.contentSource != nil { journey.contributors.insert(source) }
-            if progress >= Self.progressThatCounts { journey.failures = 0 }
+            if progress >= Self.progressThatCounts { (journey.failures, journey.waited) = (0, .zero) }
         }
         do throws(UpstreamError) {
             try await attempt(source, from: before)
@@ -87,27 +92,39 @@ struct FlightRunner: Sendable {
         from source: FlightSource,
         _ journey: inout Journey
     ) async -> End? {
+        if await sitOut(error, source, &journey) { return Task.isCancelled ? await failed(.shuttingDown) : nil }
         switch disposition(of: error, after: journey.failures, source) {
         case .nextSource(let refusal):
             flight.sourceRefused(source, refusal)
-            return flight.currentSource() == nil ? failed(refusal) : nil
+            return flight.currentSource() == nil ? await failed(refusal) : nil
         case .retry(let delay):
             journey.failures += 1
             log("blob transfer broke, going on", source, error, ["received": "\(flight.received)"])
             if flight.received > 0 { context.metrics.add(to: .flightResumes) }
             await context.time.sleep(delay)
-            return Task.isCancelled ? failed(.shuttingDown) : nil
+            return Task.isCancelled ? await failed(.shuttingDown) : nil
         case .fail(let reason):
             log("blob transfer given up", source, error)
-            return failed(reason)
+            return await failed(reason)
         }
+    }
+
+    /// Waits in mid-blob for an upstream that is left alone for a moment: nothing was tried, so no try is spent.
+    private func sitOut(_ error: UpstreamError, _ source: FlightSource, _ journey: inout Journey) async -> Bool {
+        guard case .unavailable(.circuitOpen(let told)) = error, flight.received > 0, source.contentSource == nil,
+            journey.waited < Self.longestWaitForCircuit
+        else { return false }
+        let wait = max(told, .milliseconds(250))
+        journey.waited += wait
+        await context.time.sleep(wait)
+        return true
     }
 
     /// Sets a wrong spool aside, and who is to blame for it; returns `false` when the upstream was wrong twice.
     private func startOver(after source: FlightSource, _ journey: inout Journey) -> Bool {
         context.metrics.add(to: .digestMismatches)
         log("blob has another digest than asked for", source, nil, ["received": "\(flight.received)"])
-        if journey.contributors.isEmpty {
+        if journey.contributors.isEmpty, !journey.isTakenUp {
             guard !journey.hasUpstreamBeenWrong else { return false }
             journey.hasUpstreamBeenWrong = true
         }
@@ -116,6 +133,7 @@ struct FlightRunner: Sendable {
             flight.sourceRefused(contributor, .corrupt)
         }
         journey.contributors = []
+        journey.isTakenUp = false
         if let spool = sink.releaseSpool() { journey.wrongSpools.append(spool) }
         flight.mismatched()
         return true
@@ -197,6 +215,7 @@ struct FlightRunner: Sendable {
 
     private static let retriesBeforeHead = 2
     private static let longestWaitBeforeHead = Duration.seconds(5)
+    private static let longestWaitForCircuit = Duration.seconds(120)
     /// A transfer that has come so far since the last failure is not failing.
     private static let progressThatCounts = 256 << 10
 
@@ -226,12 +245,19 @@ struct FlightRunner: Sendable {
         flight.settleLength(told ?? context.index.claimedSize(of: flight.digest))
     }
 
-    private func failed(_ error: MirrorError) -> End {
-        sink.releaseSpool()?.discard()
+    /// Leaves what has come to the next flight, unless it is wrong.
+    private func failed(_ error: MirrorError) async -> End {
+        if let spool = sink.releaseSpool() {
+            if error == .corrupt || sink.isDoubtful {
+                spool.discard()
+            } else {
+                await spool.keep()
+            }
+        }
         return .failed(error)
     }
 
-    private func log(
+    func log(
         _ message: Logger.Message,
         _ source: FlightSource,
         _ error: UpstreamError?,

@@ -21,6 +21,10 @@ final class FlightSink: BlobSink {
         var excess = 0
         /// The length that the next head has to agree with.
         var expectedLength: Int?
+        /// Whether somebody is asking for the length already.
+        var hasAskedLength = false
+        /// Whether a registry has said of the blob what does not go with what is in the spool.
+        var isDoubtful = false
     }
 
     private let flight: Flight
@@ -47,16 +51,40 @@ final class FlightSink: BlobSink {
             state.excess = received - head.offset
             return state.spool == nil
         }
-        guard isFirst else { return true }
+        let length = head.length ?? expected
+        if !isFirst {
+            learn(length)
+            return true
+        }
         do throws(StoreError) {
             let spool = try store.spool(for: flight.digest)
             state.withLock { $0.spool = spool }
-            flight.began(file: spool.file, length: head.length ?? expected)
-            if flight.length == nil { whenLengthIsUnknown() }
+            if let length { spool.expect(length: length) }
+            flight.began(file: spool.file, length: length)
+            askLengthIfUnknown()
             return true
         } catch {
             return refuse(.store(error))
         }
+    }
+
+    /// A spool that was there before has met a head.
+    private func learn(_ length: Int?) {
+        guard flight.length == nil else { return }
+        if let length {
+            spool?.expect(length: length)
+            flight.settleLength(length)
+        }
+        askLengthIfUnknown()
+    }
+
+    private func askLengthIfUnknown() {
+        guard flight.length == nil else { return }
+        let isAsked = state.withLock { state in
+            defer { state.hasAskedLength = true }
+            return state.hasAskedLength
+        }
+        if !isAsked { whenLengthIsUnknown() }
     }
 
     func receive(_ bytes: Span<UInt8>) -> Bool {
@@ -78,7 +106,10 @@ final class FlightSink: BlobSink {
     }
 
     private func refuse(_ refusal: Refusal) -> Bool {
-        state.withLock { $0.refusal = refusal }
+        state.withLock { state in
+            state.refusal = refusal
+            if refusal == .changed || refusal == .overrun { state.isDoubtful = true }
+        }
         return false
     }
 
@@ -87,6 +118,16 @@ final class FlightSink: BlobSink {
     /// Says what length the next transfer has to have, whatever its head tells; `nil` leaves it to the head.
     func expect(length: Int?) {
         state.withLock { $0.expectedLength = length }
+    }
+
+    /// Goes on with a spool that an earlier flight has left.
+    func takeUp(_ spool: any Spool) {
+        state.withLock { $0.spool = spool }
+    }
+
+    /// Whether what is in the spool may be another blob's, so that it is not worth keeping.
+    var isDoubtful: Bool {
+        state.withLock { $0.isDoubtful }
     }
 
     /// The spool of this generation, if the head has come.

@@ -16,4 +16,6 @@ struct FlightRoute: Hashable, Sendable {
     var sources: [FlightSource]
     /// The length of the blob, where it is known beforehand; with content sources it is.
     var length: Int?
+    /// Whether the flight may go on from what an earlier one has left, whoever that was for: its repository is proved.
+    var mayTakeUp = false
 }

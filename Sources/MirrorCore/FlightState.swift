@@ -45,11 +45,11 @@ struct FlightState {
 
     // MARK: - Events
 
-    /// The first head of a generation came, and the spool is open.
-    mutating func began(file: any StoredFile, length: Int?) -> Wakes {
+    /// The first head of a generation came, and the spool is open; or one was taken up that has some bytes.
+    mutating func began(file: any StoredFile, length: Int?, received count: Int = 0) -> Wakes {
         self.file = file
         if let length { self.length = length }
-        received = 0
+        received = count
         phase = .streaming
         return takeWaiting()
     }
