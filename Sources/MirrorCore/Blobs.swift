@@ -8,7 +8,9 @@ extension PullThrough {
             return nil
         }
         // What cannot be opened now is for the long way, which can say why.
-        return (try? storedBlob(digest)) ?? nil
+        guard let file = (try? storedBlob(digest)) ?? nil else { return nil }
+        index.touch(digest, as: .blob)
+        return file
     }
 
     /// A stored blob's file; forgets one that has gone or is short.
@@ -20,6 +22,12 @@ extension PullThrough {
         return nil
     }
 
+    /// A stored blob's file, whether the index knows it or not.
+    private func heldBlob(_ digest: Digest, for caller: Caller) async throws(MirrorError) -> (any StoredFile)? {
+        if let file = try storedBlob(digest) { return file }
+        return try await adoptedBlob(digest, for: caller)
+    }
+
     package func blob(
         _ digest: Digest,
         in repository: Repository,
@@ -29,10 +37,11 @@ extension PullThrough {
         let deadline = inquiry.deadline
         try recall(.content(digest, .blob), in: repository)
         while deadline.remaining > .zero {
-            if let file = try storedBlob(digest) {
+            if let file = try await heldBlob(digest, for: caller) {
                 if !isProved(digest, in: repository) {
                     _ = try await prove(digest, .blob, inquiry)
                 }
+                index.touch(digest, as: .blob)
                 return .stored(file, .hit)
             }
             let route = try await route(of: digest, inquiry)

@@ -54,6 +54,7 @@ extension PullThrough {
         head.mediaType = membership.mediaType
         let answer: Result?? = index.withManifest(head.digest) { size, bytes in
             head.size = size
+            index.touch(head.digest, as: .manifest)
             if let bytes { return body(head, .bytes(bytes)) }
             guard let file = try? open(head.digest, .manifest), file.size == size else { return nil }
             return body(head, .file(file))

@@ -8,7 +8,8 @@ struct FlightContext: Sendable {
     var standings: UpstreamStandings
     var policies: [UpstreamName: UpstreamPolicy]
     var store: any BlobStore
-    var index: any CacheIndex
+    var index: any CacheInventory
+    var keeper: SpaceKeeper
     var ledger: any QuotaLedger
     var time: Timekeeper
     var metrics: Metrics

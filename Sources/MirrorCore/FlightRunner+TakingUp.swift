@@ -1,3 +1,4 @@
+import Logging
 import OCI
 
 /// Going on from what an earlier flight has left, of this process or of one before: DESIGN rule 12.
@@ -8,6 +9,9 @@ extension FlightRunner {
     /// whole, so that nothing depends on who has left it.
     func takeUp() async -> Bool {
         guard flight.mayTakeUp, let known = context.store.unfinishedBlob(flight.digest) else { return false }
+        let total = known.expectedLength ?? known.received
+        guard await context.keeper.makeRoom(total, for: flight) else { return false }
+        sink.promised(total)
         if let length = known.expectedLength { flight.settleLength(length) }
         do throws(StoreError) {
             guard let spool = try await context.store.unfinished(flight.digest) else { return false }

@@ -10,7 +10,10 @@ struct FlightRunner: Sendable {
     init(_ flight: Flight, context: FlightContext) {
         self.flight = flight
         self.context = context
+        let keeper = context.keeper
         sink = FlightSink(flight: flight, store: context.store) {
+            keeper.reserve($0, for: flight)
+        } whenLengthIsUnknown: {
             Task { await Self.askLength(of: flight, context) }
         }
     }
@@ -28,7 +31,7 @@ struct FlightRunner: Sendable {
     }
 
     /// The spools that were wrong, and who filled the present one.
-    private struct Journey {
+    struct Journey {
         var wrongSpools: [any Spool] = []
         /// Content sources that bytes of the present spool came from.
         var contributors: Set<FlightSource> = []
@@ -39,6 +42,8 @@ struct FlightRunner: Sendable {
         var failures = 0
         /// For how long it has waited in a row for a circuit breaker.
         var waited = Duration.zero
+        /// How often in a row the device was full.
+        var timesFull = 0
     }
 
     /// Transfers until the digest matches, or there is nothing left to try.
@@ -76,7 +81,9 @@ struct FlightRunner: Sendable {
         defer {
             let progress = flight.received - before
             if progress > 0, source.contentSource != nil { journey.contributors.insert(source) }
-            if progress >= Self.progressThatCounts { (journey.failures, journey.waited) = (0, .zero) }
+            if progress >= Self.progressThatCounts {
+                (journey.failures, journey.waited, journey.timesFull) = (0, .zero, 0)
+            }
         }
         do throws(UpstreamError) {
             try await attempt(source, from: before)
@@ -92,7 +99,9 @@ struct FlightRunner: Sendable {
         from source: FlightSource,
         _ journey: inout Journey
     ) async -> End? {
-        if await sitOut(error, source, &journey) { return Task.isCancelled ? await failed(.shuttingDown) : nil }
+        var mayGoOn = await sitOut(error, source, &journey)
+        if error == .refusedBySink { mayGoOn = await makeRoom(source, &journey) }
+        if mayGoOn { return Task.isCancelled ? await failed(.shuttingDown) : nil }
         switch disposition(of: error, after: journey.failures, source) {
         case .nextSource(let refusal):
             flight.sourceRefused(source, refusal)
@@ -142,8 +151,9 @@ struct FlightRunner: Sendable {
     /// Makes a verified blob durable and visible, and records who is proved to have it.
     func land(from source: FlightSource) async {
         guard let spool = sink.spool else { return }
+        guard !sink.isPassing else { return spool.discard() }
         do {
-            try await spool.land()
+            try await land(spool)
             let membership = Membership(mediaType: MediaType.octetStream, provedAt: context.time.wall())
             try await context.index.commit([
                 .blob(flight.digest, size: flight.received),
@@ -151,8 +161,8 @@ struct FlightRunner: Sendable {
             ])
             context.publishTotals()
         } catch {
-            // The clients have their bytes all the same; the next one fetches again.
-            spool.discard()
+            // The clients have their bytes all the same. What has landed is adopted by the next who asks; else it waits.
+            await spool.keep()
             log("blob could not be stored", source, nil, ["error": "\(error)"])
         }
     }

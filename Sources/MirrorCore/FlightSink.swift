@@ -12,6 +12,8 @@ final class FlightSink: BlobSink {
         case changed
         /// More bytes came than the blob has.
         case overrun
+        /// There is no room for so many bytes, all files of the flight together.
+        case noRoom(Int)
     }
 
     private struct State {
@@ -25,18 +27,28 @@ final class FlightSink: BlobSink {
         var hasAskedLength = false
         /// Whether a registry has said of the blob what does not go with what is in the spool.
         var isDoubtful = false
+        /// What the flight has been promised.
+        var promised = 0
+        /// Bytes in earlier spools of the flight, which are on the disk still.
+        var setAside = 0
+        /// Whether it goes on without a promise, so that nothing of it may stay.
+        var isPassing = false
     }
 
     private let flight: Flight
     private let store: any BlobStore
+    private let promise: @Sendable (Int) -> Bool
     private let whenLengthIsUnknown: @Sendable () -> Void
     private let state = Locked(State())
 
+    /// `promise` asks for room for all that the flight writes, and waits for nothing.
     init(
         flight: Flight,
         store: any BlobStore,
+        promise: @escaping @Sendable (Int) -> Bool,
         whenLengthIsUnknown: @escaping @Sendable () -> Void
     ) {
+        self.promise = promise
         self.whenLengthIsUnknown = whenLengthIsUnknown
         self.flight = flight
         self.store = store
@@ -52,6 +64,7 @@ final class FlightSink: BlobSink {
             return state.spool == nil
         }
         let length = head.length ?? expected
+        if let total = flight.length ?? length, !hasRoom(for: total, orElse: total) { return false }
         if !isFirst {
             learn(length)
             return true
@@ -96,6 +109,8 @@ final class FlightSink: BlobSink {
         let fresh = bytes.extracting(droppingFirst: excess)
         guard let spool, fresh.count > 0 else { return spool != nil }
         if let length = flight.length, flight.received + fresh.count > length { return refuse(.overrun) }
+        let end = flight.received + fresh.count
+        guard hasRoom(for: end, orElse: end + Self.step) else { return false }
         do throws(StoreError) {
             try spool.append(fresh)
         } catch {
@@ -103,6 +118,20 @@ final class FlightSink: BlobSink {
         }
         flight.landed(bytes: fresh.count)
         return true
+    }
+
+    /// How far ahead room is asked for where the length is not known.
+    private static let step = 8 << 20
+
+    /// Whether the flight may write so much; `generous` is what it asks for if it has to ask.
+    private func hasRoom(for bytes: Int, orElse generous: Int) -> Bool {
+        let (setAside, promised) = state.withLock { ($0.setAside, $0.promised) }
+        guard setAside + bytes > promised, !isPassing else { return true }
+        for total in [setAside + generous, setAside + bytes] where promise(total) {
+            state.withLock { $0.promised = total }
+            return true
+        }
+        return refuse(.noRoom(setAside + bytes))
     }
 
     private func refuse(_ refusal: Refusal) -> Bool {
@@ -123,6 +152,24 @@ final class FlightSink: BlobSink {
     /// Goes on with a spool that an earlier flight has left.
     func takeUp(_ spool: any Spool) {
         state.withLock { $0.spool = spool }
+    }
+
+    /// The flight has been promised so many bytes.
+    func promised(_ total: Int) {
+        state.withLock { $0.promised = max($0.promised, total) }
+    }
+
+    /// Whether it writes what it was not promised.
+    var isPassing: Bool { state.withLock { $0.isPassing } }
+
+    /// From now on it writes what it was not promised.
+    func pass() {
+        state.withLock { $0.isPassing = true }
+    }
+
+    /// Why the last transfer was refused, if it was; see ``takeRefusal()``.
+    var refusal: Refusal? {
+        state.withLock { $0.refusal }
     }
 
     /// Whether what is in the spool may be another blob's, so that it is not worth keeping.
@@ -147,6 +194,7 @@ final class FlightSink: BlobSink {
     func releaseSpool() -> (any Spool)? {
         state.withLock { state in
             defer { state.spool = nil }
+            state.setAside += state.spool?.received ?? 0
             return state.spool
         }
     }

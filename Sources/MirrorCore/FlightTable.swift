@@ -64,8 +64,11 @@ final class FlightTable: Sendable {
         switch await runner.transfer() {
         case .verified(let source):
             await runner.land(from: source)
+            context.keeper.release(flight, written: context.index.blobSize(flight.digest) ?? 0)
             remove(flight)
         case .failed(let error):
+            let written = context.store.unfinishedBlob(flight.digest)?.received ?? 0
+            context.keeper.release(flight, written: written)
             // Out of the table first, so that whoever hears of the failure can start another.
             remove(flight)
             flight.failed(error)

@@ -69,6 +69,9 @@ extension PullThrough {
         _ inquiry: Inquiry,
         _ errand: Errand
     ) async throws(ReadFailure) -> FetchedManifest {
+        if let bytes = try await unrecordedManifest(digest, prospect, inquiry) {
+            return FetchedManifest(bytes: bytes, mediaType: prospect.mediaType)
+        }
         if prospect.isKnown {
             for source in context.contentSources.candidates(for: digest, in: inquiry.repository) {
                 guard let bytes = await bytes(of: digest, from: source, inquiry, errand) else { continue }

@@ -17,6 +17,7 @@ package final class Metrics: Sendable {
         case digestMismatches = "tidepool_digest_mismatches_total"
         case cacheBytes = "tidepool_cache_bytes"
         case cacheObjects = "tidepool_cache_objects"
+        case evictions = "tidepool_evictions_total"
         case staleServed = "tidepool_stale_served_total"
         case upstreamUp = "tidepool_upstream_up"
         case quotaLimit = "tidepool_quota_limit"
@@ -36,6 +37,7 @@ package final class Metrics: Sendable {
             case .digestMismatches: "Answers whose bytes did not have the digest that was asked for."
             case .cacheBytes: "Bytes of stored blobs."
             case .cacheObjects: "Stored objects."
+            case .evictions: "Objects given up to make room."
             case .staleServed: "Tags and lists served without confirmation because the upstream could not be asked."
             case .upstreamUp: "Whether the last request to the upstream was answered (1) or not (0)."
             case .quotaLimit: "Manifest reads that the upstream grants in a window."
@@ -60,7 +62,7 @@ package final class Metrics: Sendable {
             case .upstreamRequests: ["upstream", "kind", "status"]
             case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
             case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
-            case .cacheObjects: ["kind"]
+            case .cacheObjects, .evictions: ["kind"]
             case .staleServed: ["upstream", "reason"]
             case .quotaLimit, .quotaRemaining: ["upstream", "account"]
             case .quotaSpent: ["upstream", "purpose"]

@@ -18,6 +18,10 @@ package final class PullThrough: Sendable {
     let proofs = WorkTable<ContentKey, Result<Proof, UpstreamError>>()
     let tagLists = WorkTable<Repository, Result<[String], UpstreamError>>()
     let referrerLists = WorkTable<ContentKey, Result<FoundReferrers, MirrorError>>()
+    /// Files that the index does not know, being looked at.
+    let adoptions = WorkTable<Digest, Bool>()
+    /// What looks after the cache in the background, once started.
+    let upkeep = Locked<Task<Void, Never>?>(nil)
     /// What manifests name that are only being written down.
     let recentClaims = RecentDigests()
     /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
@@ -33,7 +37,8 @@ package final class PullThrough: Sendable {
         policies: [UpstreamName: UpstreamPolicy],
         contentSources: [UpstreamName: any Upstream] = [:],
         store: any BlobStore,
-        index: any CacheIndex,
+        index: any CacheInventory,
+        space: SpaceLimits = SpaceLimits(),
         ledger: any QuotaLedger,
         time: Timekeeper = .system(),
         metrics: Metrics,
@@ -47,6 +52,7 @@ package final class PullThrough: Sendable {
             policies: policies,
             store: store,
             index: index,
+            keeper: SpaceKeeper(space, store: store, index: index, metrics: metrics, logger: logger),
             ledger: ledger,
             time: time,
             metrics: metrics,
@@ -60,23 +66,26 @@ package final class PullThrough: Sendable {
     ///
     /// Followers of flights are cut and waiters get ``MirrorError/shuttingDown``; what is verified is stored and recorded.
     package func shutDown() async {
+        await endUpkeep()
         await referrerLists.cancelAll()
         await tagLists.cancelAll()
         await tagChecks.cancelAll()
         await manifestFetches.cancelAll()
         await proofs.cancelAll()
+        await adoptions.cancelAll()
         await flights.cancelAll()
+        await context.keeper.settled()
     }
 
     /// Whether nothing is being asked, fetched or written down.
     var isIdle: Bool {
         tagChecks.isIdle && manifestFetches.isIdle && proofs.isIdle && tagLists.isIdle && referrerLists.isIdle
-            && flights.isIdle
+            && adoptions.isIdle && flights.isIdle
     }
 
     // MARK: - What the parts share
 
-    var index: any CacheIndex { context.index }
+    var index: any CacheInventory { context.index }
     var time: Timekeeper { context.time }
 
     func policy(of repository: Repository) -> UpstreamPolicy {
@@ -127,6 +136,7 @@ package final class PullThrough: Sendable {
             context.logger.error("the index could not be written", metadata: ["error": "\(error)"])
         }
         context.publishTotals()
+        context.keeper.tidyIfDue()
     }
 }
 

@@ -21,6 +21,7 @@ extension PullThrough {
             return (size, Array(copying: bytes))
         }
         guard let (size, bytes) = found else { return nil }
+        index.touch(digest, as: .manifest)
         if let bytes { return StoredManifest(content: .bytes(bytes), size: size) }
         if let file = try open(digest, .manifest), file.size == size {
             return StoredManifest(content: .file(file), size: size)

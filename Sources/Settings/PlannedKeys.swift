@@ -5,9 +5,6 @@
 enum PlannedKeys {
     /// What brings each key into force, by the key's pattern.
     static let features: [String: String] = [
-        "cache.max_size": "eviction",
-        "cache.min_free": "eviction",
-        "cache.max_manifests_size": "eviction",
         "upstreams.*.private": "the rules for private repositories",
         "serve_targets": "prewarming",
         "admin.address": "the admin API",

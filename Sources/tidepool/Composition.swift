@@ -50,6 +50,7 @@ struct Composition {
             contentSources: upstreams.contentSources,
             store: store,
             index: index,
+            space: try SpaceLimits(settings.cache, in: settings.dataDirectory),
             ledger: ledger,
             metrics: metrics,
             logger: logger
@@ -70,6 +71,7 @@ struct Composition {
         let addresses = try await server.start()
         server.isReady = true
         index.ready()
+        core.startUpkeep()
         return addresses
     }
 

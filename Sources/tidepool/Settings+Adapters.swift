@@ -1,5 +1,6 @@
 import MirrorCore
 import OCI
+import Posix
 import RegistryHTTP
 import Settings
 import UpstreamHTTP
@@ -28,6 +29,23 @@ extension UpstreamPolicy {
         }
         allow = settings.allow.map(Glob.init)
         deny = settings.deny.map(Glob.init)
+    }
+}
+
+extension SpaceLimits {
+    /// Asks the file system of the data directory where the settings speak of shares of it.
+    init(_ settings: CacheSettings, in dataDirectory: String) throws(SystemCallError) {
+        let total = try FileSystem.containing(dataDirectory).totalBytes
+        let minFree =
+            switch settings.minFree {
+            case .percent(let percent): total / 100 * percent
+            case .bytes(let size): size.bytes
+            }
+        self.init(
+            maxSize: settings.maxSize?.bytes ?? min(100_000_000_000, total / 100 * 80),
+            minFree: minFree,
+            maxManifestsSize: settings.maxManifestsSize.bytes
+        )
     }
 }
 

@@ -21,7 +21,7 @@ struct Bench {
     let mirror: PullThrough
     let caller = Caller(address: "127.0.0.1")
 
-    init(_ change: (inout UpstreamPolicy) -> Void = { _ in }) {
+    init(space: SpaceLimits = SpaceLimits(), _ change: (inout UpstreamPolicy) -> Void = { _ in }) {
         var policy = UpstreamPolicy()
         change(&policy)
         mirror = PullThrough(
@@ -34,6 +34,7 @@ struct Bench {
             contentSources: [source.name: source],
             store: store,
             index: index,
+            space: space,
             ledger: ledger,
             time: clock.timekeeper,
             metrics: metrics,
