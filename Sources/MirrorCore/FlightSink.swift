@@ -126,6 +126,7 @@ final class FlightSink: BlobSink {
     /// Whether the flight may write so much; `generous` is what it asks for if it has to ask.
     private func hasRoom(for bytes: Int, orElse generous: Int) -> Bool {
         let (setAside, promised) = state.withLock { ($0.setAside, $0.promised) }
+        let (bytes, generous) = (min(bytes, SpaceAccount.mostBytes), min(generous, SpaceAccount.mostBytes))
         guard setAside + bytes > promised, !isPassing else { return true }
         for total in [setAside + generous, setAside + bytes] where promise(total) {
             state.withLock { $0.promised = total }

@@ -41,11 +41,16 @@ struct SpaceAccount {
         self.limits = limits
     }
 
+    /// More than any disk has, and few enough to calculate with.
+    static let mostBytes = 1 << 60
+
     /// Promised bytes, and those that are being removed.
     var committed: Int { reservations.values.reduce(leaving, +) }
 
     /// How many bytes have to go before `extra` more fit in; not positive when they do.
     func shortage(of extra: Int, stored: Int) -> Int {
+        // A registry may say anything of a length.
+        guard extra < Self.mostBytes else { return .max }
         let beyondBound = limits.maxSize == .max ? Int.min : stored + committed + extra - limits.maxSize
         let beyondDevice = unpromised.map { limits.minFree - ($0 - extra) } ?? Int.min
         return max(beyondBound, beyondDevice)

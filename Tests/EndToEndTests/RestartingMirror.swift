@@ -45,7 +45,8 @@ struct RestartingMirror: RestartableMirror {
         #expect(status == .exited(0), "tidepool ended with \(String(describing: status)):\n\(process.log)")
     }
 
-    private mutating func start() async throws {
+    /// Starts it again after ``end()``.
+    mutating func start() async throws {
         process = try await TidepoolProcess.start(upstream: upstream, options, in: process.directory)
     }
 }

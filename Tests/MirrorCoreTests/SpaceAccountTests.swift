@@ -63,10 +63,18 @@ struct SpaceAccountTests {
         #expect(account.epoch == start + 2)
     }
 
+    @Test("a length that no disk has is refused and not calculated with")
+    func absurd() {
+        var account = SpaceAccount(SpaceLimits(maxSize: 100, minFree: 10))
+        account.measured(free: 50, written: 0)
+        let isRaised = account.raise(one, to: .max, stored: 50)
+        #expect(!isRaised)
+    }
+
     @Test("without a bound everything fits in, and there is no watermark to reach")
     func unbounded() {
         var account = SpaceAccount(SpaceLimits())
-        let isRaised = account.raise(one, to: 1 << 60, stored: 1 << 60)
+        let isRaised = account.raise(one, to: 1 << 59, stored: 1 << 60)
         #expect(isRaised)
         #expect(SpaceLimits().highWatermark == .max)
         #expect(SpaceLimits(maxSize: 1000).highWatermark == 950)
