@@ -85,7 +85,10 @@ struct ResumeTests {
         // The upstream is wrong once, too: that is still forgiven.
         bench.hub.change { $0.spoiled = (500_000, 2) }
         let blob = try await bench.mirror.blob(digest, in: bench.repository("nginx"), for: bench.caller)
-        guard case .growing(let blob, _) = blob else { return Issue.record("not growing") }
+        guard case .growing(let blob, _) = blob else {
+            Issue.record("not growing")
+            return
+        }
         // A range that nothing wrong was given of.
         #expect(try await drain(blob, 599_999..<600_000) == [bytes[599_999]])
         await bench.settled()
