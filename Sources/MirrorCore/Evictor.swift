@@ -45,6 +45,30 @@ final class Evictor: Sendable {
         report(round, "manifest")
     }
 
+    /// Forgets what is known of content that is not stored, and gives up a tenth of the blobs, a page of them at most.
+    func clearIndex(olderThan now: WallTime, giving: @Sendable (Int) -> Void) async {
+        var round = Round()
+        let limit = min(Self.pageLimit, index.totals().blobs / 10 + 1)
+        let page = await index.evictionCandidates(of: .blob, after: nil, limit: limit) { store.isLeased($0, .blob) }
+        _ = await giveUp(page.candidates, .blob, &round, giving)
+        var cursor: IndexCursor?
+        var forgotten = 0
+        do throws(IndexError) {
+            for _ in 0..<Self.mostPages {
+                let page = try await index.prune(olderThan: now, after: cursor, limit: 1000)
+                forgotten += page.removed
+                guard let next = page.next else { break }
+                cursor = next
+            }
+        } catch {
+            logger.error("the full index cannot be pruned", metadata: ["error": "\(error)"])
+        }
+        logger.warning(
+            "the index is full: raise cache.index_map_size",
+            metadata: ["evicted": "\(round.objects)", "forgotten": "\(forgotten)"]
+        )
+    }
+
     /// What a round has given up.
     private struct Round {
         var objects = 0

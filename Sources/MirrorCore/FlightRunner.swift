@@ -163,6 +163,7 @@ struct FlightRunner: Sendable {
         } catch {
             // The clients have their bytes all the same. What has landed is adopted by the next who asks; else it waits.
             await spool.keep()
+            if let error = error as? IndexError, error == .full { context.keeper.makeRoomInIndex() }
             log("blob could not be stored", source, nil, ["error": "\(error)"])
         }
     }

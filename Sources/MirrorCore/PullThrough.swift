@@ -52,7 +52,7 @@ package final class PullThrough: Sendable {
             policies: policies,
             store: store,
             index: index,
-            keeper: SpaceKeeper(space, store: store, index: index, metrics: metrics, logger: logger),
+            keeper: SpaceKeeper(space, store: store, index: index, time: time, metrics: metrics, logger: logger),
             ledger: ledger,
             time: time,
             metrics: metrics,
@@ -134,8 +134,10 @@ package final class PullThrough: Sendable {
             try await index.commit(changes)
         } catch {
             context.logger.error("the index could not be written", metadata: ["error": "\(error)"])
+            if error == .full { context.keeper.makeRoomInIndex() }
         }
         context.publishTotals()
+        context.keeper.tidyIfDue()
         context.keeper.tidyIfDue()
     }
 }

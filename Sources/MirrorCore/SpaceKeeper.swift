@@ -19,6 +19,7 @@ final class SpaceKeeper: Sendable {
     private let store: any BlobStore
     private let index: any CacheInventory
     private let limits: SpaceLimits
+    private let time: Timekeeper
 
     private struct State {
         var account: SpaceAccount
@@ -29,18 +30,22 @@ final class SpaceKeeper: Sendable {
     private struct Rounds {
         var last: Task<Void, Never>?
         var isTidyPlanned = false
+        /// When room was last made in the index.
+        var indexCleared: Duration?
     }
 
     init(
         _ limits: SpaceLimits,
         store: any BlobStore,
         index: any CacheInventory,
+        time: Timekeeper,
         metrics: Metrics,
         logger: Logger
     ) {
         self.limits = limits
         self.store = store
         self.index = index
+        self.time = time
         state = Locked(State(account: SpaceAccount(limits)))
         evictor = Evictor(store: store, index: index, metrics: metrics, logger: logger)
     }
@@ -182,6 +187,24 @@ final class SpaceKeeper: Sendable {
         guard let space = try? await store.space() else { return }
         let written = state.withLock { Array($0.flights.values) }.reduce(0) { $0 + $1.received }
         state.withLock { $0.account.measured(free: space.free, written: written) }
+    }
+
+    // MARK: - The index
+
+    private static let indexInterval = Duration.seconds(60)
+
+    /// The index is full: forgets what is known of content that is not stored, and gives up some of what is; returns at once.
+    ///
+    /// What cannot be recorded meanwhile is served all the same, from its file.
+    func makeRoomInIndex() {
+        let now = time.monotonic()
+        let isDue = rounds.withLock { rounds in
+            if let last = rounds.indexCleared, now - last < Self.indexInterval { return false }
+            rounds.indexCleared = now
+            return true
+        }
+        guard isDue else { return }
+        enqueue { [self] in await evictor.clearIndex(olderThan: time.wall(), giving: leaving) }
     }
 
     // MARK: - One round at a time

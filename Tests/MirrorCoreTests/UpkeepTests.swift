@@ -74,6 +74,21 @@ struct UpkeepTests {
         #expect(bench.index.withManifest(digest) { _, _ in true } == true)
     }
 
+    @Test("with a full index blobs are kept and served from their files, and a warning says what to raise")
+    func fullIndex() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(blob: bytes)
+        bench.index.failCommits(with: .full)
+        for _ in 0..<3 {
+            #expect(try await bench.blob(digest) == bytes)
+            await bench.settled()
+        }
+        await bench.mirror.context.keeper.settled()
+        #expect(bench.hub.count(.blob) == 1)
+        #expect(!bench.isStored(digest))
+        #expect(bench.log.messages(.warning).contains { $0.contains("cache.index_map_size") })
+    }
+
     @Test("upkeep ends with the mirror")
     func ends() async throws {
         let bench = Bench()
