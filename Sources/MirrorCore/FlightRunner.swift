@@ -102,6 +102,8 @@ struct FlightRunner: Sendable {
         var mayGoOn = await sitOut(error, source, &journey)
         if error == .refusedBySink { mayGoOn = await makeRoom(source, &journey) }
         if mayGoOn { return Task.isCancelled ? await failed(.shuttingDown) : nil }
+        // Who was told the length by what an earlier flight has noted cannot be told another now: the next starts anew.
+        if journey.isTakenUp, sink.isDoubtful, source.contentSource == nil { return await failed(.corrupt) }
         switch disposition(of: error, after: journey.failures, source) {
         case .nextSource(let refusal):
             flight.sourceRefused(source, refusal)
