@@ -1,3 +1,4 @@
+import Logging
 import MirrorTesting
 import OCI
 import Testing
