@@ -47,8 +47,8 @@ extension PullThrough {
         }
     }
 
-    /// How ready a repository's upstream is to be asked about what is kept.
-    func readiness(of repository: Repository) -> Readiness {
+    /// How ready a repository's upstream is to be asked about what is kept, or for the manifest with a digest.
+    func readiness(of repository: Repository, toRead digest: Digest? = nil) -> Readiness {
         let name = repository.upstream
         if context.upstreams[name]?.isFailing == true { return .held(.circuitOpen) }
         if let reason = context.standings.pause(of: name) { return .held(reason) }
@@ -57,7 +57,7 @@ extension PullThrough {
         case .scarce(let scarcity): return .scarce(scarcity)
         case .exhausted:
             // What a check finds can be read elsewhere, and the check itself is free.
-            return context.contentSources.mayServe(repository) ? .scarce(1) : .held(.pullLimit)
+            return context.contentSources.mayServe(repository, digest) ? .scarce(1) : .held(.pullLimit)
         }
     }
 }

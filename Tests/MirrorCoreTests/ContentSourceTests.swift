@@ -248,3 +248,26 @@ struct ContentSourceTests {
         #expect(bench.hub.count(.manifest) == 0)
     }
 }
+
+    @Test("with quota exhausted, a tag that moved to what no source has stays at what is held, for HEAD and GET")
+    func exhaustedWithoutTheNew() async throws {
+        let bench = bench()
+        let image = add(to: bench.hub)
+        add(to: bench.source)
+        _ = try await bench.manifest("1")
+        bench.hub.add(tag: "1", manifest: #"{"manifests":[]}"#)
+        bench.ledger.set(.exhausted)
+        bench.hub.change { $0.outage = [.manifest: .pullLimited(retryAfter: nil)] }
+        bench.clock.advance(by: .seconds(601))
+        for headOnly in [false, true, false] {
+            let head = try await bench.manifest("1", headOnly: headOnly).head
+            #expect(head.digest == image.index)
+            #expect(head.outcome.staleReason == "pull_limit")
+        }
+        #expect(bench.hub.count(.manifest) == 1)
+    }
+}
+
+extension FakeUpstream {
+    /// What was asked for that is not free.
+    fileprivate var reads: [Kind] { requests.map(\.kind).filter { $0 == .manifest || $0 == .blob } }
