@@ -122,12 +122,13 @@ extension PullThrough {
         let repository = inquiry.repository
         do throws(UpstreamError) {
             let bytes = try await askSource(source, digest, repository, errand)
-            context.standings.answered(source.name)
+            context.standings.answered(source.name, askedAt: askedAt)
+        let askedAt = time.monotonic()
             if context.store.digest(of: bytes, digest.algorithm) == digest { return bytes }
             noteWrongBytes(of: digest, from: source.name, in: repository)
             context.contentSources.note(.wrongBytes, of: source.name, digest, in: repository)
         } catch {
-            context.standings.failed(error, source.name, isFree: false)
+            context.standings.failed(error, source.name, isFree: false, askedAt: askedAt)
             context.contentSources.note(.error(error), of: source.name, digest, in: repository)
         }
         return nil

@@ -37,12 +37,13 @@ extension PullThrough {
         _ question: (any Upstream) async throws(UpstreamError) -> Answer
     ) async throws(UpstreamError) -> Answer {
         let name = inquiry.repository.upstream
+        let askedAt = time.monotonic()
         do throws(UpstreamError) {
             let answer = try await question(inquiry.upstream)
-            context.standings.answered(name)
+            context.standings.answered(name, askedAt: askedAt)
             return answer
         } catch {
-            context.standings.failed(error, name, isFree: price == .free)
+            context.standings.failed(error, name, isFree: price == .free, askedAt: askedAt)
             throw error
         }
     }
