@@ -182,7 +182,8 @@ struct FlightRunner: Sendable {
             }
             if source.contentSource != nil {
                 log("content source has another blob than asked for", source, nil)
-                noteFailure(.wrongBytes, of: source)
+                // Either may be wrong, the source or the manifest that gave the length: anybody can write one.
+                noteFailure(.error(.unusable("another length")), of: source)
                 return .nextSource(.corrupt)
             }
         case .pullLimited(let wait?), .abuseLimited(let wait?):

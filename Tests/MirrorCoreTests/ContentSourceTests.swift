@@ -151,6 +151,27 @@ struct ContentSourceTests {
         #expect(bench.metrics.value(of: .digestMismatches) == 0)
     }
 
+    @Test(
+        "a manifest that gives a wrong length for a layer keeps neither the layer nor other content from anybody",
+        arguments: [false, true]
+    )
+    func wrongClaim(sourceOmitsLength: Bool) async throws {
+        let bench = bench()
+        let image = add(to: bench.hub)
+        add(to: bench.source)
+        bench.source.change { $0.omitsLength = sourceOmitsLength }
+        bench.hub.change { $0.outage = [.headBlob: .unavailable(.status(500))] }
+        let lie = #"{"layers":[{"mediaType":"a/b","digest":"\#(image.layer)","size":5}]}"#
+        bench.hub.add(tag: "lie", manifest: lie)
+        _ = try await bench.manifest("lie", "evil/lie")
+        #expect(try await bench.blob(image.layer, "evil/lie") == layer)
+        await bench.settled()
+        let before = bench.source.count(.manifest)
+        _ = try await bench.manifest("1")
+        _ = try await bench.manifest(image.manifest.description)
+        #expect(bench.source.count(.manifest) == before + 2)
+    }
+
     @Test("a transfer that breaks at a source goes on at the upstream from the last byte")
     func resumes() async throws {
         let bench = bench()
