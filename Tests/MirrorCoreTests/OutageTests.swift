@@ -200,6 +200,7 @@ struct OutageTests {
         bench.hub.change { $0.outage = [.headManifest: .abuseLimited(retryAfter: .seconds(300))] }
         for _ in 0..<2 {
             #expect(try await bench.manifest("1").head.outcome.staleReason == "abuse_limit")
+            while !bench.mirror.tagChecks.isIdle { await Task.yield() }
         }
         gate.open()
         _ = try await blob
