@@ -144,12 +144,13 @@ struct FlightRunner: Sendable {
     private func attempt(_ source: FlightSource, from offset: Int) async throws(UpstreamError) {
         guard let registry = context.registry(of: source) else { throw .notFound }
         sink.expect(length: source.contentSource == nil ? nil : flight.claimedLength)
+        let askedAt = context.time.monotonic()
         do throws(UpstreamError) {
             let name = source.repository.name
             try await registry.blob(flight.digest, in: name, from: offset, into: sink, for: flight.errand)
-            context.standings.answered(source.registry)
+            context.standings.answered(source.registry, askedAt: askedAt)
         } catch {
-            context.standings.failed(error, source.registry, isFree: false)
+            context.standings.failed(error, source.registry, isFree: false, askedAt: askedAt)
             throw error
         }
         if let length = flight.length, flight.received < length { throw .unavailable(.truncated) }
@@ -181,7 +182,8 @@ struct FlightRunner: Sendable {
             }
             if source.contentSource != nil {
                 log("content source has another blob than asked for", source, nil)
-                noteFailure(.wrongBytes, of: source)
+                // Either may be wrong, the source or the manifest that gave the length: anybody can write one.
+                noteFailure(.error(.unusable("another length")), of: source)
                 return .nextSource(.corrupt)
             }
         case .pullLimited(let wait?), .abuseLimited(let wait?):
