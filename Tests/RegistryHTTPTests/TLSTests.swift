@@ -75,7 +75,8 @@ struct TLSTests {
     @Test("a running server takes over changed files by itself")
     func reloadWhileRunning() async throws {
         let fixture = try TLSFixture(.first)
-        try await withServer({ $0.certificateInterval = .milliseconds(5) }, tls: fixture.files) { live in
+        let hurry = { (options: inout RegistryServer.Options) in options.certificateInterval = .milliseconds(5) }
+        try await withServer(hurry, tls: fixture.files) { live in
             func answer(trusting pair: TLSFixture.Pair) async throws -> [UInt8] {
                 try await tlsExchange(request("/v2/"), with: live.address, trusting: pair.certificate)
             }

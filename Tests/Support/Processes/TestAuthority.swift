@@ -25,11 +25,11 @@ package final class TestAuthority: Sendable {
         try await Self.openssl(["req", "-x509", "-days", "2"] + key + authority)
         let request = ["-keyout", server.path("tls.key"), "-out", server.path("tls.csr"), "-subj", "/CN=127.0.0.1"]
         try await Self.openssl(["req"] + key + request + ["-addext", "subjectAltName=IP:127.0.0.1"])
-        let issuer = ["-CA", certificate, "-CAkey", server.path("ca.key"), "-CAcreateserial"]
+        let issuer = [
+            "-CA", certificate, "-CAkey", server.path("ca.key"), "-CAserial", server.path("ca.srl"), "-CAcreateserial",
+        ]
         let files = ["-in", server.path("tls.csr"), "-out", server.path("tls.crt")]
         try await Self.openssl(["x509", "-req", "-days", "2", "-copy_extensions", "copy"] + issuer + files)
-        // Where it was made on the way, the serial number is no certificate.
-        _ = try await Command.run(["/bin/rm", "-f", directory.path("ca.srl")])
     }
 
     private static func openssl(_ arguments: [String]) async throws {
