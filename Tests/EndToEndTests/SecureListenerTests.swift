@@ -1,4 +1,6 @@
 import MirrorTesting
+import NIOHTTP1
+import OCI
 import Testing
 
 extension EndToEnd {
