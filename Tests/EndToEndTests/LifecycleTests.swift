@@ -123,9 +123,9 @@ extension EndToEnd {
                     ["serve", "--config", settings, "--listen", "127.0.0.1:0", "--lock-wait", "10m"],
                     in: output
                 )
-                // Ignored by the process's own choice: it has begun to look for signals.
+                // Before that a signal would end it anyway.
                 try await waitUntil("the signals are looked for") {
-                    Self.ignores(waiting.identifier) & 1 << (SIGTERM - 1) != 0
+                    Self.handled(waiting.identifier) & 1 << (SIGTERM - 1) != 0
                 }
                 try await waitUntil("it ended") {
                     waiting.signal(signal)
@@ -135,11 +135,12 @@ extension EndToEnd {
             }
         }
 
-        /// The signals that a process ignores, a bit for each.
-        private static func ignores(_ process: pid_t) -> UInt64 {
+        /// The signals that do not end a process by themselves, a bit for each.
+        private static func handled(_ process: pid_t) -> UInt64 {
             let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
-            let line = status?.split(separator: "\n").first { $0.hasPrefix("SigIgn:") }
-            return line?.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } ?? 0
+            let lines = status?.split(separator: "\n").filter { $0.hasPrefix("SigIgn:") || $0.hasPrefix("SigCgt:") }
+            return (lines ?? [])
+                .reduce(0) { $0 | ($1.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } ?? 0) }
         }
 
         @Test("a port that is taken is named")
