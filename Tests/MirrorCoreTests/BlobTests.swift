@@ -310,7 +310,7 @@ struct BlobTests {
         let bench = Bench()
         let digest = bench.hub.add(blob: bytes)
         bench.hub.change { $0.outage = [.blob: .abuseLimited(retryAfter: .seconds(60))] }
-        await #expect(throws: MirrorError.limited(retryAfter: .seconds(60))) { try await bench.blob(digest) }
+        await #expect(throws: MirrorError.limited(.abuse, retryAfter: .seconds(60))) { try await bench.blob(digest) }
     }
 
     @Test("an empty blob is a blob")
