@@ -35,6 +35,8 @@ struct FlightRunner: Sendable {
         var hasUpstreamBeenWrong = false
         /// Failures in a row.
         var failures = 0
+        /// How long it was kept waiting by an open circuit since the last progress.
+        var held = Duration.zero
     }
 
     /// Transfers until the digest matches, or there is nothing left to try.
@@ -71,7 +73,7 @@ struct FlightRunner: Sendable {
         defer {
             let progress = flight.received - before
             if progress > 0, source.contentSource != nil { journey.contributors.insert(source) }
-            if progress >= Self.progressThatCounts { journey.failures = 0 }
+            if progress >= Self.progressThatCounts { (journey.failures, journey.held) = (0, .zero) }
         }
         do throws(UpstreamError) {
             try await attempt(source, from: before)
@@ -87,7 +89,7 @@ struct FlightRunner: Sendable {
         from source: FlightSource,
         _ journey: inout Journey
     ) async -> End? {
-        switch disposition(of: error, after: journey.failures, source) {
+        switch disposition(of: error, journey, source) {
         case .nextSource(let refusal):
             flight.sourceRefused(source, refusal)
             return flight.currentSource() == nil ? failed(refusal) : nil
@@ -95,6 +97,11 @@ struct FlightRunner: Sendable {
             journey.failures += 1
             log("blob transfer broke, going on", source, error, ["received": "\(flight.received)"])
             if flight.received > 0 { context.metrics.add(to: .flightResumes) }
+            await context.time.sleep(delay)
+            return Task.isCancelled ? failed(.shuttingDown) : nil
+        case .hold(let delay):
+            if journey.held == .zero { log("blob transfer waits for its upstream", source, error) }
+            journey.held += delay
             await context.time.sleep(delay)
             return Task.isCancelled ? failed(.shuttingDown) : nil
         case .fail(let reason):
@@ -160,10 +167,12 @@ struct FlightRunner: Sendable {
     private enum Disposition {
         case nextSource(MirrorError)
         case retry(after: Duration)
+        /// Nothing was asked, so it is no failure of this transfer.
+        case hold(for: Duration)
         case fail(MirrorError)
     }
 
-    private func disposition(of error: UpstreamError, after failures: Int, _ source: FlightSource) -> Disposition {
+    private func disposition(of error: UpstreamError, _ journey: Journey, _ source: FlightSource) -> Disposition {
         let outcome = MirrorError(error, missing: .blobUnknown)
         if source.contentSource != nil, error != .refusedBySink, error != .cancelled {
             // The upstream is next, and goes on from the last byte: nobody waits for a source to recover.
@@ -189,16 +198,21 @@ struct FlightRunner: Sendable {
         case .pullLimited(let wait?), .abuseLimited(let wait?):
             // Those who wait for the head are better told than kept.
             if flight.received == 0, wait > Self.longestWaitBeforeHead { return .nextSource(outcome) }
+        case .unavailable(.circuitOpen(let wait)) where flight.received > 0 && journey.held < Self.longestHold:
+            return .hold(for: max(wait, .milliseconds(100)) + .milliseconds(Int.random(in: 0...100)))
         case .unavailable, .pullLimited, .abuseLimited: break
         }
         let retries = context.policies[source.repository.upstream]?.retries ?? 0
         // Before the head, clients can still go elsewhere: they are not held for long.
         let limit = flight.received > 0 ? retries : min(retries, Self.retriesBeforeHead)
-        return failures < limit ? .retry(after: delay(after: failures, error)) : .nextSource(outcome)
+        guard journey.failures < limit else { return .nextSource(outcome) }
+        return .retry(after: delay(after: journey.failures, error))
     }
 
     private static let retriesBeforeHead = 2
     private static let longestWaitBeforeHead = Duration.seconds(5)
+    /// For how long clients in mid-transfer are kept by an open circuit, before that counts as failing.
+    private static let longestHold = Duration.seconds(60)
     /// A transfer that has come so far since the last failure is not failing.
     private static let progressThatCounts = 256 << 10
 

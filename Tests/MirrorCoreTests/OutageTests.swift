@@ -24,7 +24,9 @@ struct OutageTests {
             switch failure {
             case .notFound: #expect(error == missing)
             case .denied: #expect(error == .denied)
-            case .pullLimited, .abuseLimited, .reserved: #expect(error == .limited(retryAfter: .seconds(9)))
+            case .pullLimited: #expect(error == .limited(.pull, retryAfter: .seconds(9)))
+            case .abuseLimited: #expect(error == .limited(.abuse, retryAfter: .seconds(9)))
+            case .reserved: #expect(error == .limited(.reserve, retryAfter: .seconds(9)))
             case .unavailable(.circuitOpen):
                 #expect(error == .unavailable(reason: "circuit_open", retryAfter: .seconds(9)))
             case .cancelled: #expect(error == .shuttingDown)
@@ -40,6 +42,7 @@ struct OutageTests {
             return
         }
         #expect(reason.rawValue == failure.label)
+        #expect(StaleReason(MirrorError(failure, missing: .blobUnknown)) == reason)
     }
 
     @Test("while the circuit is open, what is held is served at once and one check a second goes out")
