@@ -90,7 +90,7 @@ let package = Package(
         .testTarget(name: "CommandTests", dependencies: ["tidepool", "RegistryHTTP", "Settings", argumentParser]),
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
-        .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI"]),
+        .testTarget(name: "SettingsTests", dependencies: ["MirrorCore", "OCI", "Settings", yams]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "PosixTests", dependencies: ["Posix", "MirrorTesting"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "MirrorTesting"]),

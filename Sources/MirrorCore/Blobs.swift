@@ -68,7 +68,7 @@ extension PullThrough {
 
     /// The way that a blob is to come: content sources first, if the repository is known to have it.
     ///
-    /// A claim of the repository's own manifests is enough, and the upstream is asked nothing; else a HEAD, which is free.
+    /// The upstream is asked by a HEAD, which is free; while it cannot be, a claim of the repository's manifests is enough.
     private func route(of digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> FlightRoute {
         let repository = inquiry.repository
         var direct = FlightRoute(sources: [FlightSource(repository: repository)])
@@ -97,13 +97,9 @@ extension PullThrough {
 
     /// The length of a blob that the repository is known to have; `nil` where that cannot be found out for nothing.
     private func knownLength(of digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> Int? {
-        if let claimed = claimedSize(of: digest, in: inquiry.repository) { return claimed }
-        do throws(MirrorError) {
-            return try await prove(digest, .blob, inquiry).proof.size
-        } catch {
-            guard error.isOutage else { throw error }
-            return nil
-        }
+        let claimed = claimedSize(of: digest, in: inquiry.repository)
+        if let claimed, isProved(digest, in: inquiry.repository) { return claimed }
+        return try await confirm(digest, .blob, inquiry)?.size ?? claimed
     }
 
     private func isProved(_ digest: Digest, in repository: Repository) -> Bool {

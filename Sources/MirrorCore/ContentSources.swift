@@ -29,8 +29,9 @@ final class ContentSources: Sendable {
         }
     }
 
-    /// Whether some source that is well may have content of a repository.
-    func mayServe(_ repository: Repository) -> Bool {
+    /// Whether some source that is well may have content of a repository: any, or what has a digest.
+    func mayServe(_ repository: Repository, _ digest: Digest? = nil) -> Bool {
+        if let digest { return !candidates(for: digest, in: repository).isEmpty }
         let configured = configured(for: repository)
         guard !configured.isEmpty else { return false }
         let now = time.monotonic()

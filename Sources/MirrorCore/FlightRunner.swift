@@ -40,8 +40,8 @@ struct FlightRunner: Sendable {
         var isTakenUp = false
         /// Failures in a row.
         var failures = 0
-        /// For how long it has waited in a row for a circuit breaker.
-        var waited = Duration.zero
+        /// How long it was kept waiting by an open circuit since the last progress.
+        var held = Duration.zero
         /// How often in a row the device was full.
         var timesFull = 0
     }
@@ -82,7 +82,7 @@ struct FlightRunner: Sendable {
             let progress = flight.received - before
             if progress > 0, source.contentSource != nil { journey.contributors.insert(source) }
             if progress >= Self.progressThatCounts {
-                (journey.failures, journey.waited, journey.timesFull) = (0, .zero, 0)
+                (journey.failures, journey.held, journey.timesFull) = (0, .zero, 0)
             }
         }
         do throws(UpstreamError) {
@@ -99,12 +99,12 @@ struct FlightRunner: Sendable {
         from source: FlightSource,
         _ journey: inout Journey
     ) async -> End? {
-        var mayGoOn = await sitOut(error, source, &journey)
-        if error == .refusedBySink { mayGoOn = await makeRoom(source, &journey) }
-        if mayGoOn { return Task.isCancelled ? await failed(.shuttingDown) : nil }
+        if error == .refusedBySink, await makeRoom(source, &journey) {
+            return Task.isCancelled ? await failed(.shuttingDown) : nil
+        }
         // Who was told the length by what an earlier flight has noted cannot be told another now: the next starts anew.
         if journey.isTakenUp, sink.isDoubtful, source.contentSource == nil { return await failed(.corrupt) }
-        switch disposition(of: error, after: journey.failures, source) {
+        switch disposition(of: error, journey, source) {
         case .nextSource(let refusal):
             flight.sourceRefused(source, refusal)
             return flight.currentSource() == nil ? await failed(refusal) : nil
@@ -114,21 +114,15 @@ struct FlightRunner: Sendable {
             if flight.received > 0 { context.metrics.add(to: .flightResumes) }
             await context.time.sleep(delay)
             return Task.isCancelled ? await failed(.shuttingDown) : nil
+        case .hold(let delay):
+            if journey.held == .zero { log("blob transfer waits for its upstream", source, error) }
+            journey.held += delay
+            await context.time.sleep(delay)
+            return Task.isCancelled ? await failed(.shuttingDown) : nil
         case .fail(let reason):
             log("blob transfer given up", source, error)
             return await failed(reason)
         }
-    }
-
-    /// Waits in mid-blob for an upstream that is left alone for a moment: nothing was tried, so no try is spent.
-    private func sitOut(_ error: UpstreamError, _ source: FlightSource, _ journey: inout Journey) async -> Bool {
-        guard case .unavailable(.circuitOpen(let told)) = error, flight.received > 0, source.contentSource == nil,
-            journey.waited < Self.longestWaitForCircuit
-        else { return false }
-        let wait = max(told, .milliseconds(250))
-        journey.waited += wait
-        await context.time.sleep(wait)
-        return true
     }
 
     /// Sets a wrong spool aside, and who is to blame for it; returns `false` when the upstream was wrong twice.
@@ -175,12 +169,13 @@ struct FlightRunner: Sendable {
     private func attempt(_ source: FlightSource, from offset: Int) async throws(UpstreamError) {
         guard let registry = context.registry(of: source) else { throw .notFound }
         sink.expect(length: source.contentSource == nil ? nil : flight.claimedLength)
+        let askedAt = context.time.monotonic()
         do throws(UpstreamError) {
             let name = source.repository.name
             try await registry.blob(flight.digest, in: name, from: offset, into: sink, for: flight.errand)
-            context.standings.answered(source.registry)
+            context.standings.answered(source.registry, askedAt: askedAt)
         } catch {
-            context.standings.failed(error, source.registry, isFree: false)
+            context.standings.failed(error, source.registry, isFree: false, askedAt: askedAt)
             throw error
         }
         if let length = flight.length, flight.received < length { throw .unavailable(.truncated) }
@@ -190,10 +185,12 @@ struct FlightRunner: Sendable {
     private enum Disposition {
         case nextSource(MirrorError)
         case retry(after: Duration)
+        /// Nothing was asked, so it is no failure of this transfer.
+        case hold(for: Duration)
         case fail(MirrorError)
     }
 
-    private func disposition(of error: UpstreamError, after failures: Int, _ source: FlightSource) -> Disposition {
+    private func disposition(of error: UpstreamError, _ journey: Journey, _ source: FlightSource) -> Disposition {
         let outcome = MirrorError(error, missing: .blobUnknown)
         if source.contentSource != nil, error != .refusedBySink, error != .cancelled {
             // The upstream is next, and goes on from the last byte: nobody waits for a source to recover.
@@ -212,23 +209,28 @@ struct FlightRunner: Sendable {
             }
             if source.contentSource != nil {
                 log("content source has another blob than asked for", source, nil)
-                noteFailure(.wrongBytes, of: source)
+                // Either may be wrong, the source or the manifest that gave the length: anybody can write one.
+                noteFailure(.error(.unusable("another length")), of: source)
                 return .nextSource(.corrupt)
             }
         case .pullLimited(let wait?), .abuseLimited(let wait?):
             // Those who wait for the head are better told than kept.
             if flight.received == 0, wait > Self.longestWaitBeforeHead { return .nextSource(outcome) }
+        case .unavailable(.circuitOpen(let wait)) where flight.received > 0 && journey.held < Self.longestHold:
+            return .hold(for: max(wait, .milliseconds(100)) + .milliseconds(Int.random(in: 0...100)))
         case .unavailable, .pullLimited, .abuseLimited: break
         }
         let retries = context.policies[source.repository.upstream]?.retries ?? 0
         // Before the head, clients can still go elsewhere: they are not held for long.
         let limit = flight.received > 0 ? retries : min(retries, Self.retriesBeforeHead)
-        return failures < limit ? .retry(after: delay(after: failures, error)) : .nextSource(outcome)
+        guard journey.failures < limit else { return .nextSource(outcome) }
+        return .retry(after: delay(after: journey.failures, error))
     }
 
     private static let retriesBeforeHead = 2
     private static let longestWaitBeforeHead = Duration.seconds(5)
-    private static let longestWaitForCircuit = Duration.seconds(120)
+    /// For how long clients in mid-transfer are kept by an open circuit, before that counts as failing.
+    private static let longestHold = Duration.seconds(60)
     /// A transfer that has come so far since the last failure is not failing.
     private static let progressThatCounts = 256 << 10
 

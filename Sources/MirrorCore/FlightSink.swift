@@ -59,6 +59,8 @@ final class FlightSink: BlobSink {
         guard head.offset == received || head.offset == 0 else { return refuse(.changed) }
         let expected = state.withLock { $0.expectedLength }
         if let known = flight.length ?? expected, let told = head.length, known != told { return refuse(.changed) }
+        // A claim is no length to tell clients, unless the one who sends the blob agrees.
+        if expected != nil, flight.length == nil, head.length == nil { return refuse(.changed) }
         let isFirst = state.withLock { state in
             state.excess = received - head.offset
             return state.spool == nil
@@ -145,7 +147,7 @@ final class FlightSink: BlobSink {
 
     // MARK: - For the runner, between transfers
 
-    /// Says what length the next transfer has to have, whatever its head tells; `nil` leaves it to the head.
+    /// Says what length the head of the next transfer has to tell; `nil` leaves it to the head.
     func expect(length: Int?) {
         state.withLock { $0.expectedLength = length }
     }

@@ -72,12 +72,15 @@ extension PullThrough {
         if let bytes = try await unrecordedManifest(digest, prospect, inquiry) {
             return FetchedManifest(bytes: bytes, mediaType: prospect.mediaType)
         }
-        if prospect.isKnown {
-            for source in context.contentSources.candidates(for: digest, in: inquiry.repository) {
-                guard let bytes = await bytes(of: digest, from: source, inquiry, errand) else { continue }
-                // What a source calls it is not the upstream's word.
-                return FetchedManifest(bytes: bytes, mediaType: prospect.mediaType)
-            }
+        let sources = prospect.isKnown ? context.contentSources.candidates(for: digest, in: inquiry.repository) : []
+        var mediaType = prospect.mediaType
+        if !sources.isEmpty, !prospect.isProved {
+            mediaType = try await confirmed(digest, inquiry)?.mediaType
+        }
+        for source in sources {
+            guard let bytes = await bytes(of: digest, from: source, inquiry, errand) else { continue }
+            // What a source calls it is not the upstream's word.
+            return FetchedManifest(bytes: bytes, mediaType: mediaType)
         }
         return try await verified(digest, inquiry, errand)
     }
@@ -123,14 +126,15 @@ extension PullThrough {
         _ errand: Errand
     ) async -> [UInt8]? {
         let repository = inquiry.repository
+        let askedAt = time.monotonic()
         do throws(UpstreamError) {
             let bytes = try await askSource(source, digest, repository, errand)
-            context.standings.answered(source.name)
+            context.standings.answered(source.name, askedAt: askedAt)
             if context.store.digest(of: bytes, digest.algorithm) == digest { return bytes }
             noteWrongBytes(of: digest, from: source.name, in: repository)
             context.contentSources.note(.wrongBytes, of: source.name, digest, in: repository)
         } catch {
-            context.standings.failed(error, source.name, isFree: false)
+            context.standings.failed(error, source.name, isFree: false, askedAt: askedAt)
             context.contentSources.note(.error(error), of: source.name, digest, in: repository)
         }
         return nil
@@ -159,6 +163,14 @@ extension PullThrough {
             return await group.next() ?? .failure(.cancelled)
         }
         return try answer.get()
+    }
+
+    private func confirmed(_ digest: Digest, _ inquiry: Inquiry) async throws(ReadFailure) -> Proof? {
+        do throws(MirrorError) {
+            return try await confirm(digest, .manifest, inquiry)
+        } catch {
+            throw ReadFailure(error: error)
+        }
     }
 
     private static let sourcePatience = Duration.seconds(5)

@@ -22,6 +22,26 @@ extension PullThrough {
         }
     }
 
+    /// What a repository's upstream says of content that the repository is believed to have, before somebody else is
+    /// asked for the bytes.
+    ///
+    /// A claim covers what comes through the repository itself, which says no where the claim is wrong; a content
+    /// source does not. `nil` when the upstream cannot be asked, or not for nothing: then the claim has to do.
+    func confirm(
+        _ digest: Digest,
+        _ kind: ContentKind,
+        _ inquiry: Inquiry
+    ) async throws(MirrorError) -> Proof? {
+        let isFree = kind == .blob || !refusesHeads(inquiry.repository.upstream)
+        guard isFree, !inquiry.upstream.isFailing else { return nil }
+        do throws(MirrorError) {
+            return try await prove(digest, kind, inquiry.within(inquiry.policy.revalidateWithin)).proof
+        } catch {
+            guard error.isOutage else { throw error }
+            return nil
+        }
+    }
+
     private func proofWork(
         _ key: ContentKey,
         _ inquiry: Inquiry

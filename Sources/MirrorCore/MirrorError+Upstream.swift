@@ -6,9 +6,9 @@ extension MirrorError {
             switch error {
             case .notFound: missing
             case .denied: .denied
-            case .pullLimited(let wait): .limited(retryAfter: wait)
-            case .abuseLimited(let wait): .limited(retryAfter: wait)
-            case .reserved(let wait): .limited(retryAfter: wait)
+            case .pullLimited(let wait): .limited(.pull, retryAfter: wait)
+            case .abuseLimited(let wait): .limited(.abuse, retryAfter: wait)
+            case .reserved(let wait): .limited(.reserve, retryAfter: wait)
             case .unavailable(.circuitOpen(let wait)): .unavailable(reason: error.label, retryAfter: wait)
             case .cancelled: .shuttingDown
             case .credentialsRefused, .headUnsupported, .unavailable, .unusable, .refusedBySink:

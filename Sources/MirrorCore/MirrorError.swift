@@ -10,7 +10,7 @@ package enum MirrorError: Error, Hashable, Sendable {
     /// Our own settings (`allow`, `deny`) do not let it through.
     case forbidden
     /// The upstream limits us, and nothing that could be served is held.
-    case limited(retryAfter: Duration?)
+    case limited(Limit, retryAfter: Duration?)
     /// The upstream cannot be asked, and nothing that could be served is held.
     case unavailable(reason: String, retryAfter: Duration?)
     /// What the upstream sent does not have the digest that was asked for.
@@ -19,6 +19,16 @@ package enum MirrorError: Error, Hashable, Sendable {
     case tooSlow
     /// The mirror is shutting down.
     case shuttingDown
+
+    /// Which limit it is that refuses.
+    package enum Limit: Hashable, Sendable {
+        /// Pulls, or requests of one kind.
+        case pull
+        /// Requests of every kind.
+        case abuse
+        /// Our own, on background work: the rest of the quota is for pulls.
+        case reserve
+    }
 
     /// A name from a bounded set, for metrics and logs.
     package var label: String {

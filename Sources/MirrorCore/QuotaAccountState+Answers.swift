@@ -12,6 +12,9 @@ extension QuotaAccountState {
             }
         } else if answer.isManifest, !isOvertaken, record.exhaustedUntil == nil {
             forgetLimits()
+            // That there is no limit is an answer as well.
+            record.observedAt = now
+            record.source = answer.source ?? record.source
             reflect(mark)
             believed = number
         }

@@ -1,10 +1,11 @@
 import Locking
 import OCI
 
-/// Digests that were named a moment ago, by manifests that the index is about to have; with the sizes given for them.
+/// Digests that manifests and tags named a moment ago, which the index is about to have; with the sizes given for them.
 ///
-/// Clients ask for the children of an index as soon as they have it, which is before it has been written down. By
-/// repository, as claims are. Bounded: forgetting costs one free request.
+/// Clients ask for the children of an index as soon as they have it, and for a tag's manifest as soon as they know its
+/// digest, which is before that has been written down. By repository, as claims are. Bounded: forgetting costs one free
+/// request.
 final class RecentDigests: Sendable {
     private struct Key: Hashable {
         var repository: Repository
@@ -14,7 +15,7 @@ final class RecentDigests: Sendable {
     private static let capacity = 10_000
     private let sizes = Locked<[Key: Int]>([:])
 
-    /// Notes what a manifest of a repository names.
+    /// Notes what a manifest or a tag of a repository names.
     func insert(_ new: [Descriptor], in repository: Repository) {
         sizes.withLock { sizes in
             if sizes.count + new.count > Self.capacity { sizes = [:] }

@@ -47,8 +47,8 @@ extension PullThrough {
             }
             // A failure is an error or what was known before; never "there are none".
             let failure = answer?.failure ?? .tooSlow
-            if case .limited = failure, work.excuses(caller) {
-                // It may have been the reserve, which is for pulls.
+            if case .limited(.reserve, _) = failure, work.excuses(caller) {
+                // The reserve is for pulls.
                 await Task.yield()
                 continue
             }

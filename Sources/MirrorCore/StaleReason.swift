@@ -54,10 +54,12 @@ enum StaleReason: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The same for what a read came to; a limit on reads is the pull limit's before anything else.
+    /// The same for what a read came to.
     init?(_ error: MirrorError) {
         switch error {
-        case .limited: self = .pullLimit
+        case .limited(.pull, _): self = .pullLimit
+        case .limited(.abuse, _): self = .abuseLimit
+        case .limited(.reserve, _): self = .reserved
         case .tooSlow: self = .timeout
         case .corrupt: self = .corrupt
         case .unavailable(let reason, _): self = StaleReason(rawValue: reason) ?? .storage

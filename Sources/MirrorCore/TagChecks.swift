@@ -40,6 +40,9 @@ extension PullThrough {
             record.held = held(known, besides: record.digest)
             // What came along with the tag is stored before anybody looks for it.
             if changes.count > 1 { await self.record(changes) }
+            // Who asked by HEAD asks for the manifest next, which may be before the proof has been written down.
+            let descriptor = Descriptor(mediaType: record.mediaType, digest: record.digest, size: record.size)
+            recentClaims.insert([descriptor], in: repository)
             let isUnchanged = known.map { $0.digest == record.digest && !$0.isGone } ?? false
             deliver(.success(CheckedTag(record: record, isUnchanged: isUnchanged)))
             negatives.remove(.init(repository: repository, subject: .tag(tag)))

@@ -24,7 +24,7 @@ extension PullThrough {
     /// Who asks by HEAD will want the manifest next (containerd does), so a HEAD's answer follows the same rule.
     func obstacle(to record: TagRecord, in repository: Repository) -> StaleReason? {
         guard record.held != nil, storedSize(of: record.digest) == nil,
-            case .held(let reason) = readiness(of: repository)
+            case .held(let reason) = readiness(of: repository, toRead: record.digest)
         else { return nil }
         return reason
     }

@@ -27,6 +27,12 @@ extension PullThrough {
             guard let work = check(tag, inquiry, known, isAfresh: isAfresh) else { throw .shuttingDown }
             switch await work.promise.value(until: patience) {
             case .success(let checked):
+                // The answer to the check may be what tells that no manifest can be read now.
+                if let reason = obstacle(to: checked.record, in: repository),
+                    let held = servable(checked.record, in: repository, inquiry.policy)
+                {
+                    return stale(held, in: repository, reason)
+                }
                 let outcome: CacheOutcome = checked.isUnchanged ? .revalidated : work.outcome
                 return ResolvedTag(record: checked.record, outcome: outcome)
             case .failure(.reserved) where work.excuses(inquiry.caller):

@@ -37,18 +37,19 @@ extension PullThrough {
         _ question: (any Upstream) async throws(UpstreamError) -> Answer
     ) async throws(UpstreamError) -> Answer {
         let name = inquiry.repository.upstream
+        let askedAt = time.monotonic()
         do throws(UpstreamError) {
             let answer = try await question(inquiry.upstream)
-            context.standings.answered(name)
+            context.standings.answered(name, askedAt: askedAt)
             return answer
         } catch {
-            context.standings.failed(error, name, isFree: price == .free)
+            context.standings.failed(error, name, isFree: price == .free, askedAt: askedAt)
             throw error
         }
     }
 
-    /// How ready a repository's upstream is to be asked about what is kept.
-    func readiness(of repository: Repository) -> Readiness {
+    /// How ready a repository's upstream is to be asked about what is kept, or for the manifest with a digest.
+    func readiness(of repository: Repository, toRead digest: Digest? = nil) -> Readiness {
         let name = repository.upstream
         if context.upstreams[name]?.isFailing == true { return .held(.circuitOpen) }
         if let reason = context.standings.pause(of: name) { return .held(reason) }
@@ -57,7 +58,7 @@ extension PullThrough {
         case .scarce(let scarcity): return .scarce(scarcity)
         case .exhausted:
             // What a check finds can be read elsewhere, and the check itself is free.
-            return context.contentSources.mayServe(repository) ? .scarce(1) : .held(.pullLimit)
+            return context.contentSources.mayServe(repository, digest) ? .scarce(1) : .held(.pullLimit)
         }
     }
 }

@@ -6,6 +6,7 @@ import Logging
 /// Pure: time is a parameter. Bounded by the number of configured registries.
 struct UpstreamStanding: Sendable {
     private struct Pause {
+        var since: Duration
         var until: Duration
         var reason: StaleReason
     }
@@ -27,23 +28,29 @@ struct UpstreamStanding: Sendable {
         return pause.reason
     }
 
-    /// Notes an answer.
-    mutating func answered(_ name: UpstreamName) -> Change? {
-        pauses[name] = nil
+    /// Notes an answer to what was asked at a time; it ends a pause only if that was after the pause had begun.
+    mutating func answered(_ name: UpstreamName, askedAt: Duration) -> Change? {
+        if let pause = pauses[name], askedAt >= pause.since { pauses[name] = nil }
         return refusesCredentials.remove(name) == nil ? nil : .credentialsAccepted
     }
 
     /// Notes a failure; `isFree` tells a question that costs no quota.
-    mutating func failed(_ error: UpstreamError, _ name: UpstreamName, isFree: Bool, at now: Duration) -> Change? {
+    mutating func failed(
+        _ error: UpstreamError,
+        _ name: UpstreamName,
+        isFree: Bool,
+        askedAt: Duration,
+        at now: Duration
+    ) -> Change? {
         switch error {
         case .notFound, .denied:
-            return answered(name)
+            return answered(name, askedAt: askedAt)
         case .credentialsRefused:
             return refusesCredentials.insert(name).inserted ? .credentialsRefused : nil
         case .abuseLimited(let wait):
-            pauses[name] = Pause(until: now + Self.pause(of: wait), reason: .abuseLimit)
+            pauses[name] = Pause(since: now, until: now + Self.pause(of: wait), reason: .abuseLimit)
         case .pullLimited(let wait) where isFree:
-            pauses[name] = Pause(until: now + Self.pause(of: wait), reason: .pullLimit)
+            pauses[name] = Pause(since: now, until: now + Self.pause(of: wait), reason: .pullLimit)
         default: break
         }
         return nil
@@ -102,13 +109,14 @@ final class UpstreamStandings: Sendable {
         return state.withLock { $0.claimCheck(of: name, reason, at: now) }
     }
 
-    func answered(_ name: UpstreamName) {
-        announce(state.withLock { $0.answered(name) }, name)
+    func answered(_ name: UpstreamName, askedAt: Duration) {
+        announce(state.withLock { $0.answered(name, askedAt: askedAt) }, name)
     }
 
-    func failed(_ error: UpstreamError, _ name: UpstreamName, isFree: Bool) {
+    func failed(_ error: UpstreamError, _ name: UpstreamName, isFree: Bool, askedAt: Duration) {
         let now = time.monotonic()
-        announce(state.withLock { $0.failed(error, name, isFree: isFree, at: now) }, name)
+        let change = state.withLock { $0.failed(error, name, isFree: isFree, askedAt: askedAt, at: now) }
+        announce(change, name)
     }
 
     private func announce(_ change: UpstreamStanding.Change?, _ name: UpstreamName) {

@@ -92,10 +92,10 @@ private struct Answer {
         case .blobUnknown: self.init(code: .blobUnknown)
         case .denied: self.init(code: .denied)
         case .forbidden: self.init(code: .denied, "this mirror is not configured to serve the repository")
-        case .limited(let retryAfter):
+        case .limited(let limit, let retryAfter):
             let status: HTTPResponseStatus =
                 whenExhausted == .tooManyRequests ? .tooManyRequests : .serviceUnavailable
-            self.init(status, .tooManyRequests, Self.limitMessage(upstream, retryAfter))
+            self.init(status, .tooManyRequests, Self.limitMessage(limit, upstream, retryAfter))
             self.retryAfter = retryAfter ?? .seconds(60)
         case .unavailable(let reason, let retryAfter):
             self.init(code: .unavailable, "\(Self.name(upstream)) cannot be asked now, and this is not cached")
@@ -113,8 +113,17 @@ private struct Answer {
     }
 
     /// Names the time, since what clients are told to wait (`Retry-After`) is bounded far below it.
-    private static func limitMessage(_ upstream: UpstreamName?, _ retryAfter: Duration?) -> String {
-        let fact = "\(name(upstream))'s limit for this mirror is used up, and this is not cached"
+    private static func limitMessage(
+        _ limit: MirrorError.Limit,
+        _ upstream: UpstreamName?,
+        _ retryAfter: Duration?
+    ) -> String {
+        let fact =
+            switch limit {
+            case .pull: "\(name(upstream))'s limit for this mirror is used up, and this is not cached"
+            case .abuse: "\(name(upstream)) refuses this mirror's requests for a while, and this is not cached"
+            case .reserve: "what is left of \(name(upstream))'s limit is reserved for pulls, and this is not cached"
+            }
         guard let retryAfter else { return "\(fact); tidepool quota shows it" }
         let seconds = min(retryAfter.components.seconds, 366 * 86400)
         let back = WallTime(milliseconds: WallClock.milliseconds + seconds * 1000)

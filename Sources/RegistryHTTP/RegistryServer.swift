@@ -169,7 +169,7 @@ package final class RegistryServer: Sendable {
         } catch {
             throw .certificate(address: listener.address, reason: "\(error)")
         }
-        let interval = TimeAmount.seconds(30)
+        let interval = TimeAmount(context.options.certificateInterval)
         let task = group.next()
             .scheduleRepeatedTask(initialDelay: interval, delay: interval) { [pool, context] _ in
                 pool.submit { _ in certificates.reload(logger: context.logger) }

@@ -35,7 +35,7 @@ extension RequestCheck.Failure {
     /// Answers, and closes the connection where what follows on it cannot be told.
     func respond(to exchange: Exchange) {
         exchange.enterRegistryAPI()
-        exchange.mustClose = self != .method || exchange.request.mayHaveBody
+        exchange.mustClose = exchange.mustClose || self != .method || exchange.request.mayHaveBody
         ErrorResponder.respond(status: status, code: .unsupported, message: message, label: label, to: exchange)
     }
 
@@ -72,7 +72,7 @@ extension RequestCheck.Failure {
 extension HTTPRequestHead {
     fileprivate var mayHaveBody: Bool {
         headers.contains(name: "transfer-encoding") || !headers["content-length"].allSatisfy(isZero)
-            || method == .CONNECT || headers.contains(name: "upgrade")
+            || method == .CONNECT
     }
 }
 

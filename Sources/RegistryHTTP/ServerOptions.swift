@@ -17,6 +17,8 @@ extension RegistryServer {
         package var whenExhausted = ExhaustedStatus.serviceUnavailable
         /// For the status page.
         package var version = ""
+        /// How often the certificates of TLS listeners are looked at.
+        var certificateInterval: Duration = .seconds(30)
         /// For tests of a disk that fails.
         var pageCache = FileAccess.PageCacheCalls()
 

@@ -102,9 +102,12 @@ final class Authoriser: Sendable {
         }
     }
 
-    /// Whether the failure may be that of a realm which the registry no longer names; one that limits us is alive.
+    /// Whether the failure may be that of a realm which the registry no longer names.
+    ///
+    /// One that limits us is alive, and with one whose circuit is open that was tried by the requests that opened it.
     private static func mayBeOutdated(_ error: UpstreamError) -> Bool {
         switch error {
+        case .unavailable(.circuitOpen): false
         case .denied, .unavailable, .unusable: true
         default: false
         }

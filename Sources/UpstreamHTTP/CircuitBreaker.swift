@@ -22,18 +22,20 @@ final class CircuitBreaker: Sendable {
     /// Whether the place has failed and has not answered since.
     var isFailing: Bool { state.withLock { !$0.isClosed } }
 
-    /// Throws `.unavailable(.circuitOpen)` when nothing would pass now.
-    func check() throws(UpstreamError) {
+    /// Throws `.unavailable(.circuitOpen)` when nothing about that subject would pass now.
+    func check(about subject: String?) throws(UpstreamError) {
         let now = time.monotonic()
-        if let rest = state.withLock({ $0.rest(at: now) }) { throw .unavailable(.circuitOpen(retryAfter: rest)) }
+        if let rest = state.withLock({ $0.rest(at: now, about: subject) }) {
+            throw .unavailable(.circuitOpen(retryAfter: rest))
+        }
     }
 
     /// Lets one request pass; its outcome must be noted.
-    func pass() throws(UpstreamError) -> Pass {
+    func pass(about subject: String?) throws(UpstreamError) -> Pass {
         let now = time.monotonic()
         let (pass, rest) = state.withLock { state in
-            let rest = state.rest(at: now)
-            return (state.pass(at: now), rest)
+            let rest = state.rest(at: now, about: subject)
+            return (state.pass(at: now, about: subject), rest)
         }
         guard let pass else { throw .unavailable(.circuitOpen(retryAfter: rest ?? .zero)) }
         return pass
@@ -57,7 +59,7 @@ extension CircuitState.Verdict {
     init(status: Int) {
         self =
             switch status {
-            case 500, 502, 503, 504: .failed
+            case 500, 502, 503, 504: .erred
             default: .alive
             }
     }

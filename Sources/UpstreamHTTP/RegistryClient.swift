@@ -84,7 +84,8 @@ struct RegistryClient: Sendable {
             fields: call.fields + [presented.field].compactMap(\.self),
             use: call.use,
             errand: call.errand,
-            deadline: deadline
+            deadline: deadline,
+            subject: call.repository.text
         )
     }
 

@@ -29,6 +29,8 @@ final class Requester: Sendable {
         /// Whose it is, and how long it may wait for leave to be sent; `nil` for a token, which is for many.
         var errand: Errand?
         var deadline: Duration?
+        /// What it is about, a repository or a token's scope: a server may fail at one and be well otherwise.
+        var subject: String?
     }
 
     /// What came of a request.
@@ -109,7 +111,12 @@ final class Requester: Sendable {
     private func leave(for request: Request) async throws(UpstreamError) -> UpstreamGate.Passage? {
         let origin = request.location.origin
         guard origin == endpoint.origin || request.kind == .token else { return nil }
-        return try await gate.pass(to: origin, for: request.errand, until: request.deadline)
+        return try await gate.pass(
+            to: origin,
+            about: request.subject,
+            for: request.errand,
+            until: request.deadline
+        )
     }
 
     private func transfer(

@@ -33,6 +33,7 @@ struct TokenEndpoint: Sendable {
 
     private static func request(for key: TokenKey) -> Requester.Request {
         var request = Requester.Request(kind: .token, location: key.realm, use: .keep(limit: bodyLimit))
+        request.subject = key.scope.text
         var parameters: [(name: String, value: String)] = []
         if let service = key.service { parameters.append(("service", service)) }
         parameters.append(("scope", key.scope.text))

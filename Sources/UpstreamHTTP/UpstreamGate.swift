@@ -52,16 +52,20 @@ final class UpstreamGate: Sendable {
         endpointBreaker.isFailing || tokenServers.withLock { $0.last }?.isFailing == true
     }
 
-    /// Waits until a request may go to `origin`.
+    /// Waits until a request may go to `origin`; `subject` is what it is about, a repository or a token's scope.
     ///
     /// Throws `.unavailable(.circuitOpen)` at once while the place is left alone, and what
     /// ``WaitingRoom/enter(for:until:)`` throws; without an errand and a deadline it is a token that is asked for.
-    func pass(to origin: Origin, for errand: Errand?, until deadline: Duration?) async throws(UpstreamError) -> Passage
-    {
+    func pass(
+        to origin: Origin,
+        about subject: String?,
+        for errand: Errand?,
+        until deadline: Duration?
+    ) async throws(UpstreamError) -> Passage {
         let breaker = breaker(of: origin)
-        try breaker.check()
+        try breaker.check(about: subject)
         _ = try await rate.enter(for: errand ?? Self.tokenErrand, until: deadline ?? time.monotonic() + patience)
-        return Passage(breaker: breaker, pass: try breaker.pass())
+        return Passage(breaker: breaker, pass: try breaker.pass(about: subject))
     }
 
     /// Stops everything for `wait`, after an abuse limit on what was let in at `moment`; returns for how long.

@@ -34,18 +34,21 @@ struct QuotaCommand: AsyncParsableCommand {
         do {
             // A mirror's log is of no interest here, but for what hinders the answer.
             settings.log.level = .warning
-            let report = try await Self.report(settings, Logger(settings.log, to: writer))
-            Console.result(json ? String(decoding: report.json, as: UTF8.self) : Self.table(report))
+            let document = try await Self.document(settings, Logger(settings.log, to: writer))
+            Console.result(
+                json ? String(decoding: document, as: UTF8.self) : Self.table(try Self.report(in: document))
+            )
         } catch {
             Console.problem("tidepool: \(error)")
             throw ExitCode.failed
         }
     }
 
-    private static func report(_ settings: MirrorSettings, _ logger: Logger) async throws -> QuotaReport {
+    /// The JSON document: the running mirror's own, or else what the data directory has.
+    private static func document(_ settings: MirrorSettings, _ logger: Logger) async throws -> [UInt8] {
         let socket = "\(settings.dataDirectory)/control.sock"
         if let answer = try await ControlClient.get("/-/api/quota", from: socket) {
-            return try QuotaReport(json: answer)
+            return answer
         }
         let stored: StoredQuota
         do {
@@ -60,7 +63,21 @@ struct QuotaCommand: AsyncParsableCommand {
             )
         }
         defer { stored.close() }
-        return try await stored.report()
+        return try await stored.report().json
+    }
+
+    /// Understands a document, which a mirror of another version may have written.
+    static func report(in document: [UInt8]) throws(ControlFailure) -> QuotaReport {
+        do {
+            return try QuotaReport(json: document)
+        } catch {
+            throw ControlFailure(
+                description: """
+                    the running mirror's answer is not understood: it may be of another version; \
+                    `tidepool quota --json` prints the answer as it is
+                    """
+            )
+        }
     }
 
     private static func table(_ report: QuotaReport) -> String {

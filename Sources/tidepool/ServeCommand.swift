@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Locking
 import Logging
 import OCI
 import Posix
@@ -34,12 +35,14 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try overridden(CheckConfigCommand.load(config).settings)
-        let signals = ServerSignal.stream()
+        let isStarting = Locked(true)
+        let signals = ServerSignal.stream(whileStarting: isStarting)
         OpenFileLimit.raise()
         let writer = LogWriter()
         defer { writer.close() }
         let logger = Logger(settings.log, to: writer)
         let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, logger: logger) }
+        isStarting.withLock { $0 = false }
         let signal: ServerSignal
         do {
             let addresses = try await mirror.start()

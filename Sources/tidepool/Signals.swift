@@ -9,14 +9,21 @@ enum ServerSignal: Int32, CaseIterable, Sendable {
     case terminate = 15
 
     /// From the call on, these signals no longer end the process, and neither does a closed pipe.
-    static func stream() -> AsyncStream<ServerSignal> {
+    ///
+    /// While it is starting, a signal to stop ends it at once, with exit code 0: it may be waiting for the data directory, and
+    /// nothing is under way.
+    static func stream(whileStarting isStarting: Locked<Bool>) -> AsyncStream<ServerSignal> {
         signal(SIGPIPE, SIG_IGN)
         let (stream, continuation) = AsyncStream<ServerSignal>.makeStream()
         var sources: [any DispatchSourceSignal] = []
         for kind in allCases {
             signal(kind.rawValue, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: kind.rawValue, queue: .global())
-            source.setEventHandler { continuation.yield(kind) }
+            source.setEventHandler {
+                // Not `exit`: other threads are in the middle of something.
+                if kind != .hangUp, isStarting.withLock({ $0 }) { _exit(0) }
+                continuation.yield(kind)
+            }
             source.resume()
             sources.append(source)
         }

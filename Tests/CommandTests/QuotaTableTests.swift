@@ -33,6 +33,17 @@ struct QuotaTableTests {
         table.text(report, now: now, timeZone: .gmt)
     }
 
+    @Test(
+        "the answer of a mirror of another version is a problem in words, no crash and no dump",
+        arguments: [
+            #"{"upstreams": [{"upstream": "docker.io", "state": "novel", "spent": {"pull": 0}}]}"#, "not JSON", "",
+        ]
+    )
+    func otherVersion(document: String) {
+        let failure = #expect(throws: ControlFailure.self) { try QuotaCommand.report(in: Array(document.utf8)) }
+        #expect(failure?.description.contains("another version") == true)
+    }
+
     @Test("in a file it is the whole table, without bar and colour")
     func file() throws {
         let expected = """

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import MirrorTesting
 import NIOHTTP1
@@ -111,6 +112,35 @@ extension EndToEnd {
                 #expect(result.errors.contains(stage.mirror.dataDirectory), "\(result)")
                 #expect(try await stage.client.get("/v2/").status == 200)
             }
+        }
+
+        @Test("one that waits for the data directory ends when it is told to", arguments: [SIGTERM, SIGINT])
+        func endsWhileWaiting(signal: Int32) async throws {
+            try await Stage.run { stage in
+                let output = try TemporaryDirectory("waiting")
+                let settings = stage.mirror.directory.path("tidepool.yaml")
+                let waiting = try await TidepoolProcess.launch(
+                    ["serve", "--config", settings, "--listen", "127.0.0.1:0", "--lock-wait", "10m"],
+                    in: output
+                )
+                // Before that a signal would end it anyway.
+                try await waitUntil("the signals are looked for") {
+                    Self.handled(waiting.identifier) & 1 << (SIGTERM - 1) != 0
+                }
+                try await waitUntil("it ended") {
+                    waiting.signal(signal)
+                    return !waiting.isRunning
+                }
+                #expect(await waiting.waitForExit() == .exited(0), "\(output.read("stderr.log"))")
+            }
+        }
+
+        /// The signals that do not end a process by themselves, a bit for each.
+        private static func handled(_ process: pid_t) -> UInt64 {
+            let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+            let lines = status?.split(separator: "\n").filter { $0.hasPrefix("SigIgn:") || $0.hasPrefix("SigCgt:") }
+            return (lines ?? [])
+                .reduce(0) { $0 | ($1.split(separator: "\t").last.flatMap { UInt64($0, radix: 16) } ?? 0) }
         }
 
         @Test("a port that is taken is named")

@@ -22,7 +22,7 @@ struct BackgroundWorkTests {
         let pull = Task { try await bench.manifest("1") }
         while bench.hub.lastErrand?.purpose != .pull { await Task.yield() }
         gate.open()
-        await #expect(throws: MirrorError.limited(retryAfter: .seconds(60))) { try await background.value }
+        await #expect(throws: MirrorError.limited(.reserve, retryAfter: .seconds(60))) { try await background.value }
         #expect(try await pull.value.head.digest == digest)
         #expect(bench.hub.count(.manifest) == 2)
     }
@@ -42,8 +42,8 @@ struct BackgroundWorkTests {
         let second = Task { try await bench.manifest("1", for: .prewarm) }
         while bench.hub.lastErrand?.purpose != .prewarm { await Task.yield() }
         gate.open()
-        await #expect(throws: MirrorError.limited(retryAfter: .seconds(60))) { try await first.value }
-        await #expect(throws: MirrorError.limited(retryAfter: .seconds(60))) { try await second.value }
+        await #expect(throws: MirrorError.limited(.reserve, retryAfter: .seconds(60))) { try await first.value }
+        await #expect(throws: MirrorError.limited(.reserve, retryAfter: .seconds(60))) { try await second.value }
     }
 
     @Test("a pull that joins a background check which the reserve refuses asks for itself")
@@ -61,7 +61,7 @@ struct BackgroundWorkTests {
         let pull = Task { try await bench.manifest("1", "ghcr.io/org/app") }
         while bench.other.lastErrand?.purpose != .pull { await Task.yield() }
         gate.open()
-        await #expect(throws: MirrorError.limited(retryAfter: nil)) { try await background.value }
+        await #expect(throws: MirrorError.limited(.reserve, retryAfter: nil)) { try await background.value }
         #expect(try await pull.value.bytes == Array(document.utf8))
     }
 }

@@ -1,4 +1,5 @@
 import Locking
+import Logging
 import MirrorTesting
 import OCI
 import Testing
@@ -141,6 +142,36 @@ struct BlobTests {
         #expect(try await bench.blob(digest) == bytes)
     }
 
+    @Test("an open circuit keeps a transfer waiting, and costs it no retries")
+    func waitsForCircuit() async throws {
+        let bench = Bench { $0.retries = 1 }
+        let digest = bench.hub.add(blob: bytes)
+        let closed = UpstreamError.unavailable(.circuitOpen(retryAfter: .milliseconds(300)))
+        bench.hub.change {
+            $0.cuts = [100_000]
+            $0.failures[.blob] = [nil] + Array(repeating: closed, count: 20)
+        }
+        #expect(try await bench.blob(digest) == bytes)
+        #expect(bench.hub.count(.blob) == 22)
+        let waits = bench.log.messages(.warning).filter { $0 == "blob transfer waits for its upstream" }
+        #expect(waits.count == 1)
+    }
+
+    @Test("a circuit that stays open cuts the clients in the end")
+    func circuitStaysOpen() async throws {
+        let bench = Bench { $0.retries = 1 }
+        let digest = bench.hub.add(blob: bytes)
+        let closed = UpstreamError.unavailable(.circuitOpen(retryAfter: .milliseconds(400)))
+        bench.hub.change {
+            $0.cuts = [100_000]
+            $0.failures[.blob] = [nil] + Array(repeating: closed, count: 1000)
+        }
+        await #expect(throws: MirrorError.unavailable(reason: "circuit_open", retryAfter: .milliseconds(400))) {
+            try await bench.blob(digest)
+        }
+        #expect((100...200).contains(bench.hub.count(.blob)))
+    }
+
     @Test("after a wrong byte in the tail the blob comes once more, and nobody is cut")
     func wrongByteInTail() async throws {
         let bench = Bench()
@@ -279,7 +310,7 @@ struct BlobTests {
         let bench = Bench()
         let digest = bench.hub.add(blob: bytes)
         bench.hub.change { $0.outage = [.blob: .abuseLimited(retryAfter: .seconds(60))] }
-        await #expect(throws: MirrorError.limited(retryAfter: .seconds(60))) { try await bench.blob(digest) }
+        await #expect(throws: MirrorError.limited(.abuse, retryAfter: .seconds(60))) { try await bench.blob(digest) }
     }
 
     @Test("an empty blob is a blob")

@@ -43,17 +43,17 @@ struct ContentSourceTests {
         await bench.settled()
     }
 
-    @Test("with a source that holds the image, the upstream sees one HEAD of the tag")
+    @Test("with a source that holds the image, the upstream sees HEADs only, one of each")
     func headsOnly() async throws {
         let bench = bench()
         let image = add(to: bench.hub)
         add(to: bench.source)
         try await pull(bench, image)
-        #expect(bench.hub.requests.map(\.kind) == [.headManifest])
+        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .headManifest, .headBlob])
         #expect(bench.source.requests.map(\.kind) == [.manifest, .manifest, .blob])
         #expect(bench.source.requests.allSatisfy { $0.reference.hasPrefix("sha256:") })
         try await pull(bench, image)
-        #expect(bench.hub.requests.count == 1)
+        #expect(bench.hub.requests.count == 3)
         #expect(bench.source.requests.count == 3)
     }
 
@@ -90,7 +90,7 @@ struct ContentSourceTests {
         let image = add(to: bench.hub)
         bench.source.change { $0.outage = [.manifest: failure, .blob: failure] }
         try await pull(bench, image)
-        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .manifest, .manifest, .blob])
+        #expect(bench.hub.reads == [.manifest, .manifest, .blob])
     }
 
     @Test("a source whose circuit is open is not asked")
@@ -122,7 +122,7 @@ struct ContentSourceTests {
         add(to: bench.source)
         bench.source.change { $0.spoiled = (layer.count - 5, 1) }
         try await pull(bench, image)
-        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .blob])
+        #expect(bench.hub.reads == [.blob])
         #expect(bench.metrics.value(of: .digestMismatches) == 1)
         #expect(bench.store.openSpools == 0)
     }
@@ -149,6 +149,27 @@ struct ContentSourceTests {
         try await pull(bench, image)
         #expect(bench.hub.count(.blob) == 1)
         #expect(bench.metrics.value(of: .digestMismatches) == 0)
+    }
+
+    @Test(
+        "a manifest that gives a wrong length for a layer keeps neither the layer nor other content from anybody",
+        arguments: [false, true]
+    )
+    func wrongClaim(sourceOmitsLength: Bool) async throws {
+        let bench = bench()
+        let image = add(to: bench.hub)
+        add(to: bench.source)
+        bench.source.change { $0.omitsLength = sourceOmitsLength }
+        bench.hub.change { $0.outage = [.headBlob: .unavailable(.status(500))] }
+        let lie = #"{"layers":[{"mediaType":"a/b","digest":"\#(image.layer)","size":5}]}"#
+        bench.hub.add(tag: "lie", manifest: lie)
+        _ = try await bench.manifest("lie", "evil/lie")
+        #expect(try await bench.blob(image.layer, "evil/lie") == layer)
+        await bench.settled()
+        let before = bench.source.count(.manifest)
+        _ = try await bench.manifest("1")
+        _ = try await bench.manifest(image.manifest.description)
+        #expect(bench.source.count(.manifest) == before + 2)
     }
 
     @Test("a transfer that breaks at a source goes on at the upstream from the last byte")
@@ -219,6 +240,22 @@ struct ContentSourceTests {
         #expect(bench.source.requests.count == before)
     }
 
+    @Test("what a repository's own manifest names, and the repository does not have, is not had from a source")
+    func falseClaim() async throws {
+        let bench = bench()
+        let image = add(to: bench.hub)
+        add(to: bench.source)
+        bench.hub.change { $0.only["library/nginx"] = [image.index] }
+        _ = try await bench.manifest("1")
+        await #expect(throws: MirrorError.manifestUnknown) { try await bench.manifest(image.manifest.description) }
+        bench.hub.change { $0.only["library/nginx"] = [image.index, image.manifest] }
+        bench.clock.advance(by: .seconds(11))
+        _ = try await bench.manifest(image.manifest.description)
+        await #expect(throws: MirrorError.blobUnknown) { try await bench.blob(image.layer) }
+        #expect(bench.source.count(.blob) == 0)
+        #expect(bench.source.count(.manifest) == 2)
+    }
+
     @Test("with the upstream out, what the repository is known to have still comes from a source")
     func outage() async throws {
         let bench = bench()
@@ -247,4 +284,27 @@ struct ContentSourceTests {
         #expect(try await bench.manifest("1").head.outcome == .miss)
         #expect(bench.hub.count(.manifest) == 0)
     }
+
+    @Test("with quota exhausted, a tag that moved to what no source has stays at what is held, for HEAD and GET")
+    func exhaustedWithoutTheNew() async throws {
+        let bench = bench()
+        let image = add(to: bench.hub)
+        add(to: bench.source)
+        _ = try await bench.manifest("1")
+        bench.hub.add(tag: "1", manifest: #"{"manifests":[]}"#)
+        bench.ledger.set(.exhausted)
+        bench.hub.change { $0.outage = [.manifest: .pullLimited(retryAfter: nil)] }
+        bench.clock.advance(by: .seconds(601))
+        for headOnly in [false, true, false] {
+            let head = try await bench.manifest("1", headOnly: headOnly).head
+            #expect(head.digest == image.index)
+            #expect(head.outcome.staleReason == "pull_limit")
+        }
+        #expect(bench.hub.count(.manifest) == 1)
+    }
+}
+
+extension FakeUpstream {
+    /// What was asked for that is not free.
+    fileprivate var reads: [Kind] { requests.map(\.kind).filter { $0 == .manifest || $0 == .blob } }
 }

@@ -112,6 +112,26 @@ struct FreshnessTests {
         #expect(bench.hub.count(.headManifest) == 2)
     }
 
+    @Test("a check that finds the tag moved and the quota used up leaves it at what is held, for HEAD and GET")
+    func exhaustedByTheCheck() async throws {
+        let bench = Bench()
+        let old = bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        bench.hub.add(tag: "1", manifest: document + " ")
+        bench.clock.advance(by: .seconds(61))
+        let gate = Gate()
+        bench.hub.change { $0.headGate = gate }
+        async let answer = bench.manifest("1", headOnly: true)
+        while bench.hub.count(.headManifest) < 2 { await Task.yield() }
+        bench.ledger.set(.exhausted)
+        gate.open()
+        let head = try await answer.head
+        #expect(head.digest == old)
+        #expect(head.outcome.staleReason == "pull_limit")
+        #expect(try await bench.manifest("1").head.digest == old)
+        #expect(bench.hub.count(.manifest) == 1)
+    }
+
     @Test("what was asked for too long ago is not served without a check, exhausted or not")
     func tooStale() async throws {
         let bench = Bench { $0.staleIfError = .seconds(100) }

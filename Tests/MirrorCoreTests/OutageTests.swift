@@ -24,7 +24,9 @@ struct OutageTests {
             switch failure {
             case .notFound: #expect(error == missing)
             case .denied: #expect(error == .denied)
-            case .pullLimited, .abuseLimited, .reserved: #expect(error == .limited(retryAfter: .seconds(9)))
+            case .pullLimited: #expect(error == .limited(.pull, retryAfter: .seconds(9)))
+            case .abuseLimited: #expect(error == .limited(.abuse, retryAfter: .seconds(9)))
+            case .reserved: #expect(error == .limited(.reserve, retryAfter: .seconds(9)))
             case .unavailable(.circuitOpen):
                 #expect(error == .unavailable(reason: "circuit_open", retryAfter: .seconds(9)))
             case .cancelled: #expect(error == .shuttingDown)
@@ -40,6 +42,7 @@ struct OutageTests {
             return
         }
         #expect(reason.rawValue == failure.label)
+        #expect(StaleReason(MirrorError(failure, missing: .blobUnknown)) == reason)
     }
 
     @Test("while the circuit is open, what is held is served at once and one check a second goes out")
@@ -184,6 +187,30 @@ struct OutageTests {
         bench.hub.change { $0.outage = [:] }
         bench.clock.advance(by: .seconds(301))
         #expect(try await bench.manifest("1").head.outcome == .revalidated)
+    }
+
+    @Test("an abuse limit's pause is not ended by the answer to what was asked before it")
+    func abuseMeanwhile() async throws {
+        let bench = Bench()
+        bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        let layer = bench.hub.add(blob: Array(repeating: 7, count: 1000))
+        let gate = Gate()
+        bench.hub.change { $0.gate = (500, gate) }
+        async let blob = bench.blob(layer)
+        while bench.hub.count(.blob) < 1 { await Task.yield() }
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.outage = [.headManifest: .abuseLimited(retryAfter: .seconds(300))] }
+        for _ in 0..<2 {
+            #expect(try await bench.manifest("1").head.outcome.staleReason == "abuse_limit")
+            while !bench.mirror.tagChecks.isIdle { await Task.yield() }
+        }
+        gate.open()
+        _ = try await blob
+        await bench.settled()
+        #expect(bench.hub.count(.headManifest) == 3)
+        #expect(try await bench.manifest("1").head.outcome.staleReason == "abuse_limit")
+        #expect(bench.hub.count(.headManifest) == 3)
     }
 
     @Test("refused credentials are an alarm once, and stale content meanwhile")

@@ -114,6 +114,17 @@ struct QuotaAnswerTests {
         #expect(play.spent == [.pull: 1, .refresh: 1])
     }
 
+    @Test("an account that never had a limit is known to have none, and not unknown")
+    mutating func paid() {
+        play.answer(QuotaObservation(source: "acme", isManifest: false))
+        #expect(play.state.record.observedAt == nil)
+        play.answer(QuotaObservation(source: "acme", isManifest: true))
+        let status = play.state.status(of: QuotaAccount(upstream: .dockerHub, account: "acme"), at: play.now)
+        #expect(status.observedAt == play.now)
+        #expect(status.source == "acme")
+        #expect(status.limit == nil && status.remaining == nil)
+    }
+
     @Test("answers without limits do not end exhaustion: the repository may be exempt")
     mutating func exempt() {
         play.answer(remaining: 0)

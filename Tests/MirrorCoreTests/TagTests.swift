@@ -1,4 +1,5 @@
 import MirrorCore
+import MirrorTesting
 import OCI
 import Testing
 
@@ -49,6 +50,16 @@ struct TagTests {
         let second = try await bench.manifest("1", headOnly: true)
         #expect(second.head.outcome == .hit)
         #expect(bench.hub.requests.map(\.kind) == [.headManifest])
+    }
+
+    @Test("a client that asks by HEAD and then by digest costs one HEAD, though nothing has been written down yet")
+    func headThenDigest() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(tag: "1", manifest: document)
+        bench.index.failCommits(with: .failed("busy"))
+        #expect(try await bench.manifest("1", headOnly: true).head.digest == digest)
+        _ = try await bench.manifest(digest.description)
+        #expect(bench.hub.requests.map(\.kind) == [.headManifest, .manifest])
     }
 
     @Test("a tag that moved costs one GET for the new digest")

@@ -262,8 +262,8 @@ struct CallTests {
     func limitMessage() async throws {
         try await withServer { live in
             live.registry.script.withLock {
-                $0.manifests["soon"] = .failure(.limited(retryAfter: .seconds(3600)))
-                $0.manifests["unknown"] = .failure(.limited(retryAfter: nil))
+                $0.manifests["soon"] = .failure(.limited(.pull, retryAfter: .seconds(3600)))
+                $0.manifests["unknown"] = .failure(.limited(.pull, retryAfter: nil))
             }
             let soon = try await live.request("/v2/nginx/manifests/soon").text
             #expect(soon.contains("Docker Hub's limit") && soon.contains("tidepool quota"), "\(soon)")
@@ -340,7 +340,7 @@ struct CallTests {
                 "revalidated": .success(ManifestAnswer(head: head(.revalidated), content: .bytes(document))),
                 "denied": .failure(.denied),
                 "forbidden": .failure(.forbidden),
-                "limited": .failure(.limited(retryAfter: .seconds(3600))),
+                "limited": .failure(.limited(.pull, retryAfter: .seconds(3600))),
                 "unavailable": .failure(.unavailable(reason: "dns", retryAfter: .milliseconds(2500))),
                 "corrupt": .failure(.corrupt),
                 "slow": .failure(.tooSlow),

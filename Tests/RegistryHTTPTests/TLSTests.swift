@@ -72,6 +72,21 @@ struct TLSTests {
         #expect(!log.all.contains { $0.contains("PRIVATE") })
     }
 
+    @Test("a running server takes over changed files by itself")
+    func reloadWhileRunning() async throws {
+        let fixture = try TLSFixture(.first)
+        let hurry = { (options: inout RegistryServer.Options) in options.certificateInterval = .milliseconds(5) }
+        try await withServer(hurry, tls: fixture.files) { live in
+            func answer(trusting pair: TLSFixture.Pair) async throws -> [UInt8] {
+                try await tlsExchange(request("/v2/"), with: live.address, trusting: pair.certificate)
+            }
+            #expect(try await !answer(trusting: .first).isEmpty)
+            try fixture.write(.second)
+            while (try? await answer(trusting: .second)) == nil { try Task.checkCancellation() }
+            await #expect(throws: (any Error).self) { try await answer(trusting: .first) }
+        }
+    }
+
     @Test("a key of another certificate keeps the server from starting, and both files are named")
     func mismatch() async throws {
         let fixture = try TLSFixture(.first)

@@ -114,11 +114,36 @@ struct BreakerFlowTests {
                 try await subject.upstream.headManifest(tag, in: repository)
             }
         }
-        await expectOpen(subject)
+        let asked = server.requests.count
+        for _ in 0..<3 { await expectOpen(subject) }
+        #expect(server.requests.count == asked)
         #expect(tokens.requests.count == 3)
         #expect(subject.upstream.isFailing)
         #expect(subject.metrics.value(of: .upstreamUp, "registry.example") == 1)
         #expect(subject.log.count(of: realm.replacing("/token", with: "")) > 0)
+    }
+
+    @Test("a repository that is answered with server errors does not hold up the others")
+    func oneRepository() async throws {
+        let isWell = Locked(true)
+        let server = LoopbackServer { request in
+            request.target.contains("library/nginx") || !isWell.withLock { $0 } ? .reply(500) : .reply(404)
+        }
+        let subject = try Subject(server.url(""), time: clock.timekeeper)
+        let other = try RepositoryName("library/redis")
+        for _ in 0..<3 { _ = try? await subject.upstream.headManifest(tag, in: repository) }
+        await expectOpen(subject)
+        await #expect(throws: UpstreamError.notFound) { try await subject.upstream.headManifest(tag, in: other) }
+        #expect(!subject.upstream.isFailing)
+        for _ in 0..<3 { _ = try? await subject.upstream.headManifest(tag, in: repository) }
+        isWell.withLock { $0 = false }
+        await #expect(throws: UpstreamError.unavailable(.status(500))) {
+            try await subject.upstream.headManifest(tag, in: other)
+        }
+        let asked = server.requests.count
+        await expectOpen(subject)
+        await #expect(throws: UpstreamError.self) { try await subject.upstream.headManifest(tag, in: other) }
+        #expect(server.requests.count == asked)
     }
 
     @Test("redirect targets that fail do not open it")

@@ -113,8 +113,8 @@ struct CircuitTests {
         "a status is a sign of life unless the server or what stands before it is broken",
         arguments: [
             (200, CircuitState.Verdict.alive), (206, .alive), (307, .alive), (401, .alive), (403, .alive),
-            (404, .alive), (429, .alive), (501, .alive), (500, .failed), (502, .failed), (503, .failed),
-            (504, .failed),
+            (404, .alive), (429, .alive), (501, .alive), (500, .erred), (502, .erred), (503, .erred),
+            (504, .erred),
         ]
     )
     func statuses(status: Int, verdict: CircuitState.Verdict) {

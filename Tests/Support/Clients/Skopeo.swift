@@ -24,11 +24,16 @@ package struct Skopeo: Sendable {
         return try await Command.run(command)
     }
 
-    /// Copies an image from a plain registry that is named with its host and port.
-    package func copyDirectly(_ image: String, to destination: TemporaryDirectory) async throws -> CommandResult {
+    /// Copies an image from a registry that is named with its host and port, and is plain or has a test's certificate.
+    package func copyDirectly(
+        _ image: String,
+        to destination: TemporaryDirectory,
+        trusting authority: TestAuthority? = nil
+    ) async throws -> CommandResult {
         try await Command.run([
-            ClientTool.skopeo.path, "--policy", configuration.policy, "copy", "--all", "--src-tls-verify=false",
-            "--authfile", configuration.directory.path("auth.json"), "docker://\(image)", "dir:\(destination.path)",
+            ClientTool.skopeo.path, "--policy", configuration.policy, "copy", "--all",
+            authority.map { "--src-cert-dir=\($0.directory.path)" } ?? "--src-tls-verify=false", "--authfile",
+            configuration.directory.path("auth.json"), "docker://\(image)", "dir:\(destination.path)",
         ])
     }
 

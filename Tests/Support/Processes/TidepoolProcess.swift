@@ -15,6 +15,8 @@ package final class TidepoolProcess: Sendable {
         /// More words for the command line.
         package var arguments: [String] = []
         package var port = 0
+        /// Further listeners, as items of the list, indented by two; the first one stays plain.
+        package var listeners: [String] = []
 
         package init() {}
     }
@@ -92,6 +94,7 @@ package final class TidepoolProcess: Sendable {
         let text = """
             listen:
               - address: 127.0.0.1:\(options.port)
+            \(options.listeners.joined(separator: "\n"))
             data_dir: \(directory.path("data"))
             upstreams:
               docker.io:
