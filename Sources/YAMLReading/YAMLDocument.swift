@@ -57,6 +57,11 @@ package struct YAMLSyntaxError: Error, Hashable {
     package var line: Int?
     /// Never repeats the text of the file, but for a key.
     package var reason: String
+
+    package init(line: Int?, reason: String) {
+        self.line = line
+        self.reason = reason
+    }
 }
 
 extension String {

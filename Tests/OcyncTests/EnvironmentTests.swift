@@ -1,10 +1,11 @@
 import Testing
+import YAMLReading
 
 @testable import Ocync
 
 @Suite("References to the environment")
 struct EnvironmentTests {
-    private let environment = ["SET": "val", "EMPTY": "", "LINES": "a\nb", "REFERENCE": "${SET}", "NUMBER": "5"]
+    private let environment = ["SET": "val", "EMPTY": "", "LINES": "a\n# b", "REFERENCE": "${SET}", "NUMBER": "5"]
 
     private func expand(_ text: String) -> ExpandedText {
         EnvironmentExpansion(environment: environment).expand(text)

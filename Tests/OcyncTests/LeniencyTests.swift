@@ -1,4 +1,5 @@
 import Testing
+import YAMLReading
 
 @testable import Ocync
 
@@ -61,7 +62,8 @@ struct LeniencyTests {
     func sortOfDefaults() throws {
         let loaded = try load(inheritedSort)
         let filter = try #require(loaded.configuration.mappings.first).tags
-        #expect((filter.sort, filter.latest) == (.semver, 3))
+        #expect(filter.sort == .semver)
+        #expect(filter.latest == 3)
         #expect(loaded.warnings.first?.path == "mappings[0].tags.latest")
         #expect(loaded.warnings.first?.message.contains("takes its sort from another block") == true)
     }

@@ -1,3 +1,4 @@
+import OCI
 import Testing
 import YAMLReading
 
@@ -35,20 +36,27 @@ struct SchemaTests {
         #expect(configuration.maxConcurrentTransfers == 20)
         #expect(configuration.registries.map(\.alias) == ["ecr", "hub", "quay"])
         let (ecr, hub, quay) = (configuration.registries[0], configuration.registries[1], configuration.registries[2])
-        #expect((hub.host, hub.isDockerHub, hub.usesPlainHTTP) == ("docker.io", true, false))
-        #expect((hub.authType, hub.maxConcurrent, hub.headFirst) == (.basic, 4, true))
+        #expect(hub.host == "docker.io")
+        #expect(hub.isDockerHub)
+        #expect(!hub.usesPlainHTTP)
+        #expect(hub.authType == .basic)
+        #expect(hub.maxConcurrent == 4)
+        #expect(hub.headFirst)
         #expect(hub.credentials?.username == "me")
         #expect(hub.credentials?.password.reveal() == "secret")
-        #expect(
-            (ecr.host, ecr.isDockerHub, ecr.usesPlainHTTP)
-                == ("1.dkr.ecr.us-east-1.amazonaws.com:5000", false, true)
-        )
-        #expect((ecr.authType, ecr.awsProfile) == (.ecr, "vendor"))
+        #expect(ecr.host == "1.dkr.ecr.us-east-1.amazonaws.com:5000")
+        #expect(!ecr.isDockerHub)
+        #expect(ecr.usesPlainHTTP)
+        #expect(ecr.authType == .ecr)
+        #expect(ecr.awsProfile == "vendor")
         #expect(quay.authType == .staticToken)
         #expect(quay.token?.reveal() == "t")
 
         let mapping = try #require(configuration.mappings.first)
-        #expect((mapping.index, mapping.line, mapping.from, mapping.to) == (0, 13, "library/nginx", "nginx"))
+        #expect(mapping.index == 0)
+        #expect(mapping.line == 13)
+        #expect(mapping.from == "library/nginx")
+        #expect(mapping.to == "nginx")
         #expect(mapping.source == hub)
         #expect(mapping.targets == [ecr, quay])
         #expect(mapping.problem == nil)

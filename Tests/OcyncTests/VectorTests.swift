@@ -67,7 +67,7 @@ private struct ObservedError {
         path = text.firstMatch(of: /<path>: ([a-z_]+[a-z_0-9.\[\]]*):/)?.1
         path = path ?? text.firstMatch(of: /validation error: ((registries|global|defaults)[a-z_.]*)/)?.1
         // What the validator quotes are names of the file; the sentences of the YAML library are not ours.
-        quoted = text.hasPrefix("config validation error") ? text.matches(of: /'([^']+)'/).map(\.1) : []
+        quoted = text.hasPrefix("config validation error") ? text.matches(of: /'([^']+)'/).map { $0.1 } : []
     }
 
     /// Whether one of our problems is about the same.

@@ -4,7 +4,7 @@ import Testing
 @testable import Ocync
 
 /// Cases with exact results, observed from ocync itself; `Fixtures/README.md` says how.
-struct Vectors: Decodable {
+struct Vectors: Decodable, Sendable {
     var config: [ConfigVector]
     var env: [EnvironmentVector]
     var filter: [FilterVector]
@@ -86,7 +86,7 @@ struct FilterVector: Decodable, CustomTestStringConvertible {
             block.semver = try keys.decodeIfPresent(String.self, forKey: .semver)
             block.include = try Self.patterns(keys, .include)
             block.exclude = try Self.patterns(keys, .exclude)
-            block.sort = try keys.decodeIfPresent(String.self, forKey: .sort).flatMap(TagOrder.init)
+            block.sort = try keys.decodeIfPresent(String.self, forKey: .sort).flatMap { TagOrder(rawValue: $0) }
             block.latest = try keys.decodeIfPresent(Int.self, forKey: .latest).map { Located(value: $0, line: nil) }
             block.minTags = try keys.decodeIfPresent(Int.self, forKey: .minTags)
             block.immutableTags = try keys.decodeIfPresent(String.self, forKey: .immutableTags)

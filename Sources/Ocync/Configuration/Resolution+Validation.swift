@@ -98,7 +98,7 @@ extension Resolution {
     }
 
     private func noteUnknown(_ name: String, _ kind: String, line: Int?, path: String) {
-        let known = content.registries.keys.sorted() + content.targetGroups.keys.sorted()
+        let known = content.registries.keys.sorted() + (kind == "registry" ? [] : content.targetGroups.keys.sorted())
         let hint = name.nearest(among: known).map { "; did you mean '\($0)'?" } ?? "; add it under registries"
         findings.note("references unknown \(kind) '\(name)'\(hint)", line: line, path: path)
     }

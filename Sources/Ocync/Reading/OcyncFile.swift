@@ -13,7 +13,7 @@ struct OcyncFile {
 }
 
 /// A value, and the line of its key.
-struct Located<Value> {
+struct Located<Value: Sendable>: Sendable {
     var value: Value
     var line: Int?
 }
@@ -46,7 +46,7 @@ struct MappingBlock {
 }
 
 /// A `tags` block; `nil` is a key that is absent or null.
-struct TagsBlock {
+struct TagsBlock: Sendable {
     var line: Int?
     var glob: [String]?
     var semver: String?
