@@ -48,7 +48,7 @@ package struct YAMLScalar: Hashable, Sendable {
     package var text: String
     /// Whether it was written without quotes, and not as a block.
     package var isPlain: Bool
-    /// An explicit tag in its full form, such as `tag:yaml.org,2002:str`.
+    /// A tag in its full form, `nil` for a plain scalar without one; what is quoted has `tag:yaml.org,2002:str`.
     package var tag: String?
 
     package init(text: String, isPlain: Bool, tag: String? = nil) {

@@ -12,7 +12,7 @@ struct YAMLDocumentTests {
         #expect(entries[0].value.scalar == YAMLScalar(text: "1.10", isPlain: true))
         let list = try #require(entries[1].value.sequence)
         #expect(list.map(\.line) == [4, 5])
-        #expect(list[0].scalar == YAMLScalar(text: "a", isPlain: false))
+        #expect(list[0].scalar == YAMLScalar(text: "a", isPlain: false, tag: "tag:yaml.org,2002:str"))
         #expect(list[1].scalar == YAMLScalar(text: "b", isPlain: true, tag: "tag:yaml.org,2002:str"))
     }
 

@@ -26,12 +26,8 @@ enum PlainType {
 extension YAMLScalar {
     /// Whether this is a text where a number or a flag could stand too.
     var isText: Bool {
-        switch tag {
-        case nil, "!": break
-        case "tag:yaml.org,2002:str": return true
-        default: return false
-        }
-        guard isPlain, tag == nil else { return true }
+        if let tag { return tag == "tag:yaml.org,2002:str" }
+        guard isPlain else { return true }
         if case .text = PlainType(text) { return true }
         return false
     }
