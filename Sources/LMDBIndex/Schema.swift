@@ -26,7 +26,9 @@ struct Tables: Sendable {
     /// name → schema version, ``Totals``.
     var meta: Table
 
-    /// Room for what is to come: recency, pins. An index made before a table was thought of gets it when it is opened.
+    /// Room for what is to come: recency, pins.
+    ///
+    /// An index made before a table was thought of gets it when it is opened.
     static let maximum: UInt32 = 16
 
     init(in transaction: inout WriteTransaction) throws(LMDBError) {

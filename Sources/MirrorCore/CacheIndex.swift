@@ -5,7 +5,7 @@ package import OCI
 /// `LMDBIndex` implements it. Reads are local and synchronous by contract: a read transaction on mapped memory, quick enough for an event loop. A
 /// record that cannot be read is logged by the implementation and counts as absent. Writes are queued to one writer and
 /// committed in batches, in the order of the calls.
-package protocol CacheIndex: Sendable {
+package protocol CacheIndex: LedgerStore {
     func tag(_ tag: Tag, in repository: Repository) -> TagRecord?
 
     /// The proof that a repository has content with this digest, as this kind.
@@ -30,11 +30,14 @@ package protocol CacheIndex: Sendable {
     /// A kept tag list or list of referrers.
     func list(_ key: ListKey, in repository: Repository) -> ListRecord?
 
-    /// The accounts of the quota ledger; read once, at start.
-    func quotaRecords() -> [QuotaAccount: QuotaRecord]
-
     /// How many objects of a kind are stored, and their bytes.
     func totals() -> StoredTotals
+}
+
+/// Where the quota ledger is kept: the index, as far as the ledger knows it.
+package protocol LedgerStore: Sendable {
+    /// The accounts of the quota ledger; read once, at start.
+    func quotaRecords() -> [QuotaAccount: QuotaRecord]
 
     /// Queues changes, without waiting for them.
     func post(_ changes: [IndexChange])

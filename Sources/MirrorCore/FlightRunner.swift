@@ -62,7 +62,7 @@ struct FlightRunner: Sendable {
             }
             guard startOver(after: source, &journey) else { return failed(.corrupt) }
         }
-        return failed(.blobUnknown)
+        return failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
     }
 
     /// One transfer from a source, on from what is here; returns why it ended early.
@@ -149,7 +149,7 @@ struct FlightRunner: Sendable {
             try await registry.blob(flight.digest, in: name, from: offset, into: sink, for: flight.errand)
             context.standings.answered(source.registry)
         } catch {
-            context.standings.failed(error, source.registry, isFree: true)
+            context.standings.failed(error, source.registry, isFree: false)
             throw error
         }
         if let length = flight.length, flight.received < length { throw .unavailable(.truncated) }

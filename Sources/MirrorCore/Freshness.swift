@@ -27,7 +27,9 @@ enum Revalidation: Hashable, Sendable {
     /// How much longer an answer is used when quota is down to the reserve.
     static let longestStretch = 10.0
 
-    /// `age` is `nil` for a time that is not to be trusted. The readiness is asked for only where it matters.
+    /// Decides; the readiness is asked for only where it matters.
+    ///
+    /// `age` is `nil` for a time that is not to be trusted.
     init(age: Duration?, ttl: Duration, readiness: @autoclosure () -> Readiness) {
         if let age, age < ttl {
             self = .unneeded

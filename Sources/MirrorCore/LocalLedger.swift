@@ -20,14 +20,14 @@ package final class LocalLedger: QuotaLedger {
     }
 
     private let state: Locked<State>
-    private let index: any CacheIndex
+    private let index: any LedgerStore
     private let reserves: [UpstreamName: Int]
     private let time: Timekeeper
     private let report: QuotaReport
 
     /// Reads what is kept.
     package init(
-        index: any CacheIndex,
+        index: any LedgerStore,
         reserves: [UpstreamName: Int],
         time: Timekeeper = .system(),
         metrics: Metrics,

@@ -18,7 +18,7 @@ package struct QuotaRecord: Hashable, Sendable {
     package var exhaustedUntil: WallTime?
     /// Reads that were granted, and that `remaining` does not contain yet.
     package var unreflected = 0
-    /// What we spent since the window began, by purpose. A read that is under way counts as spent.
+    /// What we spent since the window began, by purpose, reads that are under way included.
     package var spentInWindow: [Purpose: Int] = [:]
     /// What we spent since the first start, by purpose.
     package var spentEver: [Purpose: Int] = [:]

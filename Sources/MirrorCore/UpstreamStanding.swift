@@ -68,7 +68,7 @@ struct UpstreamStanding: Sendable {
         return true
     }
 
-    /// A limit lasts minutes, and questions count against some. A circuit that is open answers for itself, at once.
+    // A limit lasts minutes, and questions count against some. A circuit that is open answers for itself, at once.
     private static func interval(_ reason: StaleReason) -> Duration {
         reason == .circuitOpen ? .seconds(1) : .seconds(60)
     }

@@ -4,13 +4,13 @@ package import FoundationEssentials
 package struct QuotaRow: Hashable, Sendable {
     package var upstream: String
     package var account: String
-    /// `87 of 100`
+    /// Such as `87 of 100`.
     package var left: String
-    /// `1h`
+    /// Such as `1h`.
     package var window: String
-    /// `in 42 min (14:05)`
+    /// Such as `in 42 min (14:05)`.
     package var back: String
-    /// `13 pull, 0 prewarm, 0 refresh`
+    /// Such as `13 pull, 0 prewarm, 0 refresh`.
     package var spent: String
     /// The same without what is 0.
     package var spentInShort: String

@@ -1,6 +1,8 @@
 import FoundationEssentials
 
-/// The page for people: what runs here, and what is left of the quotas. Plain HTML, no script.
+/// The page for people: what runs here, and what is left of the quotas.
+///
+/// Plain HTML, without a script.
 struct StatusPage {
     var version: String
     var phase: String

@@ -36,7 +36,8 @@ struct StoredQuota {
     /// What a mirror would say; Docker Hub is asked where nothing is known of it.
     func report() async throws -> QuotaReport {
         let metrics = Metrics()
-        let ledger = LocalLedger(settings, index: index ?? ForgetfulIndex(), metrics: metrics, logger: logger)
+        let store: any LedgerStore = if let index { index } else { ForgetfulLedgerStore() }
+        let ledger = LocalLedger(settings, index: store, metrics: metrics, logger: logger)
         let upstreams = try UpstreamAssembly(
             settings.upstreams,
             in: .init(instanceID: InstanceID.make(), ledger: ledger, metrics: metrics, logger: logger)

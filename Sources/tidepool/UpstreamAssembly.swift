@@ -63,7 +63,7 @@ enum InstanceID {
 
 extension LocalLedger {
     /// The ledger of all configured upstreams.
-    convenience init(_ settings: MirrorSettings, index: any CacheIndex, metrics: Metrics, logger: Logger) {
+    convenience init(_ settings: MirrorSettings, index: any LedgerStore, metrics: Metrics, logger: Logger) {
         self.init(
             index: index,
             reserves: Dictionary(

@@ -67,14 +67,20 @@ extension ScriptedHub {
 }
 
 extension TestClient {
-    /// Returns when so many blobs are stored: what a client got may still be on its way to the disk.
-    func waitUntilStored(blobs count: Int) async throws {
+    /// Returns when so much is stored: what a client got may still be on its way to the disk.
+    func waitUntilStored(blobs: Int? = nil, manifests: Int? = nil) async throws {
         for _ in 0..<500 {
             let metrics = try await get("/metrics").text
-            if metrics.contains("tidepool_cache_objects{kind=\"blob\"} \(count)\n") { return }
+            let isStored = [("blob", blobs), ("manifest", manifests)]
+                .allSatisfy { kind, count in
+                    count.map { metrics.contains("tidepool_cache_objects{kind=\"\(kind)\"} \($0)\n") } ?? true
+                }
+            if isStored { return }
             try await Task.sleep(for: .milliseconds(10))
         }
-        Issue.record("the blobs were never stored: \(try await get("/metrics").text)")
+        Issue.record(
+            "\(blobs ?? 0) blobs and \(manifests ?? 0) manifests were never stored: \(try await get("/metrics").text)"
+        )
     }
 }
 
@@ -86,8 +92,28 @@ extension TestResponse {
         isComplete && body.count == content.count && Content.digest(of: body) == content.digest
     }
 
+    var cacheStatus: String? { headers.first(name: "cache-status") }
+
+    /// Whether it says that it is stale, to caches and to registry clients.
+    var isMarkedStale: Bool {
+        cacheStatus == "tidepool; hit; detail=stale"
+            && ["110 ", "299 "].allSatisfy { code in headers["warning"].contains { $0.hasPrefix(code) } }
+    }
+
+    /// The whole number of seconds in `Retry-After`.
+    var retryAfter: Int? { headers["retry-after"].first.flatMap { Int($0) } }
+
     /// Whether it is an error envelope with one of these codes.
     func isError(_ codes: String...) -> Bool {
         headers.first(name: "content-type") == "application/json" && codes.contains { text.contains("\"\($0)\"") }
     }
+}
+
+/// Returns when the condition holds.
+func waitUntil(_ what: String, _ condition: () async throws -> Bool) async throws {
+    for _ in 0..<1500 {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    Issue.record("never: \(what)")
 }

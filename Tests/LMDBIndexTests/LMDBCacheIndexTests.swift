@@ -75,6 +75,39 @@ struct LMDBCacheIndexTests {
         index.close()
     }
 
+    @Test("a size is claimed for a repository by a manifest that is a member of it")
+    func claims() async throws {
+        let index = try fixture.open()
+        let other = Fixture.repository("library/redis")
+        let membership = Membership(mediaType: "", provedAt: WallTime(milliseconds: 1))
+        try await index.commit([
+            .manifest(Fixture.digest(1), bytes: [1], references: [descriptor(9, size: 10)]),
+            .manifest(Fixture.digest(2), bytes: [2], references: [descriptor(9, size: 20)]),
+            .membership(Fixture.digest(2), .manifest, in: repository, membership),
+            .membership(Fixture.digest(1), .blob, in: other, membership),
+        ])
+        #expect(index.claimedSize(of: Fixture.digest(9), in: repository) == 20)
+        #expect(index.claimedSize(of: Fixture.digest(9), in: other) == nil)
+        #expect(index.claimedSize(of: Fixture.digest(9), in: Fixture.repository("library/none")) == nil)
+        #expect(index.claimedSize(of: Fixture.digest(8), in: repository) == nil)
+        index.close()
+    }
+
+    @Test("only so many of the manifests that name a child are looked at")
+    func boundedClaims() async throws {
+        let index = try fixture.open()
+        let membership = Membership(mediaType: "", provedAt: WallTime(milliseconds: 1))
+        let manifests = (1...65)
+            .map { number in
+                IndexChange.manifest(Fixture.digest(number), bytes: [1], references: [descriptor(99, size: number)])
+            }
+        try await index.commit(manifests + [.membership(Fixture.digest(65), .manifest, in: repository, membership)])
+        #expect(index.claimedSize(of: Fixture.digest(99), in: repository) == nil)
+        try await index.commit([.membership(Fixture.digest(64), .manifest, in: repository, membership)])
+        #expect(index.claimedSize(of: Fixture.digest(99), in: repository) == 64)
+        index.close()
+    }
+
     @Test("a large manifest is known by its size, its bytes are in the store")
     func largeManifest() async throws {
         let index = try fixture.open()

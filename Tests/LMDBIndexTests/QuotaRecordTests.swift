@@ -117,8 +117,9 @@ struct QuotaRecordTests {
             let blobs = try transaction.table(named: "blobs")
             try transaction.put(blob.record.span, for: Key.content(IndexFixture.digest(1)).span, in: blobs)
             let meta = try transaction.table(named: "meta")
+            let key = Key.schema
             let schema: [UInt8] = [recordVersion, 1, 0, 0, 0]
-            try transaction.put(schema.span, for: Key.schema.span, in: meta)
+            try transaction.put(schema.span, for: key.span, in: meta)
         }
         let index = try fixture.open()
         #expect(index.blobSize(IndexFixture.digest(1)) == 5)

@@ -10,6 +10,10 @@ import OCI
 struct Bench {
     let hub = FakeUpstream()
     let other = FakeUpstream(UpstreamName("ghcr.io"))
+    /// A content source, for those tests whose policy names it.
+    let source = FakeUpstream(UpstreamName("mirror.example"))
+    let ledger = ScriptedLedger()
+    let log = CollectedLog()
     let store = MemoryBlobStore()
     let index = MemoryCacheIndex()
     let clock = ManualClock()
@@ -27,18 +31,13 @@ struct Bench {
             ),
             upstreams: [.dockerHub: hub, other.name: other],
             policies: [.dockerHub: policy, other.name: policy],
+            contentSources: [source.name: source],
             store: store,
             index: index,
-            ledger: LocalLedger(
-                index: index,
-                reserves: [:],
-                time: clock.timekeeper,
-                metrics: metrics,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            ),
+            ledger: ledger,
             time: clock.timekeeper,
             metrics: metrics,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: log.logger
         )
     }
 
@@ -50,8 +49,11 @@ struct Bench {
     func manifest(
         _ reference: String,
         _ path: String = "nginx",
-        headOnly: Bool = false
+        headOnly: Bool = false,
+        for purpose: Purpose = .pull
     ) async throws -> (head: ManifestHead, bytes: [UInt8]?) {
+        var caller = caller
+        caller.purpose = purpose
         let repository = try repository(path)
         let reference = try Reference(reference)
         let cached = mirror.cachedManifest(reference, in: repository, for: caller) {
@@ -169,6 +171,9 @@ final class ManualClock: Sendable {
     }
 
     var now: Duration { state.withLock { $0.now } }
+
+    /// Whether anybody waits for the clock.
+    var hasSleepers: Bool { state.withLock { !$0.sleepers.isEmpty } }
 
     func advance(by duration: Duration) {
         let due = state.withLock { state in

@@ -1,4 +1,3 @@
-import Hashing
 import Locking
 import MirrorCore
 import OCI
@@ -25,6 +24,8 @@ final class FakeUpstream: Upstream {
         var gate: (offset: Int, gate: Gate)?
         /// HEADs of tags wait here.
         var headGate: Gate?
+        /// Reads of manifests wait here, before they fail or succeed.
+        var manifestGate: Gate?
         /// Breaks the n-th blob transfer after so many bytes of it.
         var cuts: [Int] = []
         /// Spoils the byte at the offset, in so many transfers.
@@ -54,6 +55,7 @@ final class FakeUpstream: Upstream {
     var isFailing: Bool { content.withLock { $0.isFailing } }
     private let content = Locked(Content())
     private let log = Locked<[Request]>([])
+    private let errand = Locked<Errand?>(nil)
 
     init(_ name: UpstreamName = .dockerHub) {
         self.name = name
@@ -62,6 +64,9 @@ final class FakeUpstream: Upstream {
     func change(_ body: (inout Content) -> Void) {
         content.withLock { body(&$0) }
     }
+
+    /// The errand of the last read of a manifest.
+    var lastErrand: Errand? { errand.withLock { $0 } }
 
     var requests: [Request] { log.withLock { $0 } }
 
@@ -130,7 +135,13 @@ final class FakeUpstream: Upstream {
     ) async throws(UpstreamError) -> ManifestDescription {
         try enter(.headManifest, repository, "\(reference)")
         let gate = content.withLock { $0.headGate }
-        await gate?.wait()
+        // Cancelling ends the request.
+        await withTaskCancellationHandler {
+            await gate?.wait()
+        } onCancel: {
+            gate?.open()
+        }
+        if Task.isCancelled { throw .cancelled }
         let (digest, manifest) = try find(reference, repository)
         return ManifestDescription(digest: digest, mediaType: manifest.mediaType, size: manifest.bytes.count)
     }
@@ -138,8 +149,10 @@ final class FakeUpstream: Upstream {
     func manifest(
         _ reference: Reference,
         in repository: RepositoryName,
-        for errand: Errand
+        for newErrand: Errand
     ) async throws(UpstreamError) -> FetchedManifest {
+        errand.withLock { $0 = newErrand }
+        if let gate = content.withLock({ $0.manifestGate }) { await gate.wait() }
         try enter(.manifest, repository, "\(reference)")
         return try find(reference, repository).1
     }
@@ -203,55 +216,5 @@ final class FakeUpstream: Upstream {
     ) async throws(UpstreamError) -> ReferrersAnswer {
         try enter(.referrers, repository, "\(digest)")
         return content.withLock { $0.referrers }
-    }
-}
-
-func sha256(_ bytes: [UInt8]) -> Digest {
-    var hasher = ContentHasher(.sha256)
-    hasher.update(bytes.span)
-    return Digest(algorithm: .sha256, bytes: hasher.finalize().span)!
-}
-
-/// Holds back whoever comes, until it is opened.
-final class Gate: Sendable {
-    private struct State {
-        var isOpen = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-        var arrivals: [CheckedContinuation<Void, Never>] = []
-        var hasArrived = false
-    }
-    private let state = Locked(State())
-
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let (isOpen, arrivals) = state.withLock { state in
-                defer { state.arrivals = [] }
-                state.hasArrived = true
-                if !state.isOpen { state.waiting.append(continuation) }
-                return (state.isOpen, state.arrivals)
-            }
-            for arrival in arrivals { arrival.resume() }
-            if isOpen { continuation.resume() }
-        }
-    }
-
-    /// Returns once somebody waits at the gate.
-    func reached() async {
-        await withCheckedContinuation { continuation in
-            let isDone = state.withLock { state in
-                if !state.hasArrived { state.arrivals.append(continuation) }
-                return state.hasArrived
-            }
-            if isDone { continuation.resume() }
-        }
-    }
-
-    func open() {
-        let waiting = state.withLock { state in
-            defer { state.waiting = [] }
-            state.isOpen = true
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
     }
 }

@@ -116,4 +116,24 @@ struct FlightStateTests {
         #expect(next(&state, &done) == "finished")
         #expect(next(&state, &more) == "unavailable")
     }
+
+    @Test("rule 2: a reader goes on by what its own file and the last have in common, whichever file that was")
+    func commonPrefixes() {
+        var state = FlightState()
+        var readers: [FlightState.Position] = []
+        for generation in 0..<2 {
+            _ = state.began(file: file, length: length)
+            state.received(bytes: 50_000)
+            var reader = FlightState.Position(range: 0..<length, offset: 0, generation: generation)
+            #expect(next(&state, &reader) == "0..<50000")
+            readers.append(reader)
+            _ = state.mismatched()
+        }
+        _ = state.began(file: file, length: length)
+        state.received(bytes: length)
+        #expect(next(&state, &readers[0]) == "wait")
+        _ = state.verified(commonPrefixes: [10, 50_000])
+        #expect(next(&state, &readers[0]) == "corrupt")
+        #expect(next(&state, &readers[1]) == "50000..<\(length)")
+    }
 }

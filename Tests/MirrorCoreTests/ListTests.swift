@@ -132,4 +132,39 @@ struct ListTests {
         bench.hub.change { $0.outage = [.referrers: .unavailable(.dns)] }
         #expect(try await referrers(bench).bytes == first)
     }
+
+    @Test(
+        "a repository that is denied is asked for once in negative_ttl",
+        arguments: [FakeUpstream.Kind.tags, .referrers]
+    )
+    func denied(kind: FakeUpstream.Kind) async throws {
+        let bench = Bench()
+        let repository = try bench.repository("nginx")
+        bench.hub.change { $0.outage = [kind: .denied] }
+        for _ in 0..<3 {
+            await #expect(throws: MirrorError.denied) {
+                if kind == .referrers { _ = try await referrers(bench) }
+                _ = try await bench.mirror.tags(in: repository, for: bench.caller)
+            }
+            await bench.settled()
+        }
+        #expect(bench.hub.requests.map(\.kind) == [kind])
+    }
+
+    @Test("referrers that were found by a tag which cannot be checked are served, and not kept as if it had been")
+    func unconfirmed() async throws {
+        let bench = Bench()
+        let document = String(decoding: index("sbom"), as: UTF8.self)
+        bench.hub.add(tag: "sha256-\(subject.hex)", manifest: document, mediaType: MediaType.ociIndex)
+        #expect(try await referrers(bench).outcome == .miss)
+        await bench.settled()
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.outage = [.headManifest: .unavailable(.dns)] }
+        for _ in 0..<3 {
+            let stale = try await referrers(bench)
+            #expect(stale.bytes == Array(document.utf8))
+            #expect(stale.outcome.staleReason == "dns")
+            await bench.settled()
+        }
+    }
 }

@@ -133,7 +133,7 @@ struct LocalLedgerTests {
 
     @Test("the log tells of exhaustion, of its end by time and of another source, and names nobody")
     mutating func log() {
-        let ledger = bench.start()
+        let ledger = bench.start(reserve: 5)
         ledger.observe(remaining: 0, source: "somebody")
         bench.clock.advance(by: .seconds(3600))
         #expect(ledger.pressure(on: .dockerHub) == .none)

@@ -197,6 +197,45 @@ struct TagTests {
         #expect(reason == "gone")
     }
 
+    @Test("a tag that is gone and served all the same is asked for once in negative_ttl")
+    func goneAndServedCheaply() async throws {
+        let bench = Bench { $0.onUpstreamGone = .serve }
+        bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.tags = [:] }
+        for _ in 0..<5 {
+            #expect(try await bench.manifest("1").head.outcome.staleReason == "gone")
+            await bench.settled()
+        }
+        #expect(bench.hub.count(.headManifest) == 2)
+    }
+
+    @Test("a tag that upstream denies is served for denied_grace, and then is denied")
+    func deniedGrace() async throws {
+        let bench = Bench { $0.deniedGrace = .seconds(600) }
+        bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        bench.hub.change { $0.outage = [.headManifest: .denied] }
+        for _ in 0..<2 {
+            bench.clock.advance(by: .seconds(299))
+            #expect(try await bench.manifest("1").head.outcome.staleReason == "denied")
+        }
+        bench.clock.advance(by: .seconds(2))
+        await #expect(throws: MirrorError.denied) { try await bench.manifest("1") }
+    }
+
+    @Test("a tag that upstream denies is denied at once without denied_grace")
+    func denied() async throws {
+        let bench = Bench()
+        bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.outage = [.headManifest: .denied] }
+        for _ in 0..<3 { await #expect(throws: MirrorError.denied) { try await bench.manifest("1") } }
+        #expect(bench.hub.count(.headManifest) == 2)
+    }
+
     @Test("a missing tag is asked for once in negative_ttl")
     func negative() async throws {
         let bench = Bench()

@@ -39,6 +39,28 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Connects to a Unix socket.
+    init(unixSocket path: String) async throws {
+        descriptor = try await blocking {
+            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let name = try LocalSocketName(path)
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name.text.utf8) }
+            let status = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            extendLifetime(name)
+            guard status == 0 else {
+                Glibc.close(descriptor)
+                throw Closed()
+            }
+            return descriptor
+        }
+    }
+
     deinit { Glibc.close(descriptor) }
 
     func send(_ text: String) async throws { try await send(Array(text.utf8)) }

@@ -10,6 +10,7 @@ package enum ClientTool: String, CaseIterable, Sendable {
     case docker
     case dockerRegistry = "docker-registry"
     case curl
+    case openssl
     case unshare
 
     package var path: String { Command.find(rawValue) ?? rawValue }

@@ -52,4 +52,10 @@ package final class Daemon: Sendable {
         process.signalGroup(SIGTERM)
         _ = await process.waitForExit(within: .seconds(10))
     }
+
+    /// Ends the daemon as a crash would.
+    package func kill() async {
+        process.kill()
+        await process.waitForExit()
+    }
 }

@@ -1,13 +1,18 @@
-/// Debian's `docker-registry`, as an upstream that nobody scripted.
+/// Debian's `docker-registry`: an upstream that nobody scripted, or in proxy mode a mirror to compare with.
 package struct PlainRegistry: Sendable {
     package let port: Int
-    private let directory: TemporaryDirectory
+    package let directory: TemporaryDirectory
     private let daemon: Daemon
 
     package var authority: String { "127.0.0.1:\(port)" }
+    package var client: TestClient { TestClient(port: port) }
 
-    package static func start() async throws -> PlainRegistry {
-        let directory = try TemporaryDirectory("registry")
+    /// Starts it, as a mirror when it is given what to be a proxy of, and with the data of the directory.
+    package static func start(
+        proxyOf remote: String? = nil,
+        in directory: TemporaryDirectory? = nil
+    ) async throws -> PlainRegistry {
+        let directory = try directory ?? TemporaryDirectory("registry")
         let port = try await FreePort.find()
         let settings = """
             version: 0.1
@@ -17,6 +22,7 @@ package struct PlainRegistry: Sendable {
             http:
               addr: 127.0.0.1:\(port)
               secret: none
+            \(remote.map { "proxy: {remoteurl: \($0)}" } ?? "")
 
             """
         let daemon = try await Daemon.start(
@@ -32,4 +38,7 @@ package struct PlainRegistry: Sendable {
     package var log: String { daemon.log }
 
     package func stop() async { await daemon.stop() }
+
+    /// Ends it as a crash would.
+    package func kill() async { await daemon.kill() }
 }

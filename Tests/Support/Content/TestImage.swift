@@ -69,11 +69,16 @@ extension TestImage {
     }
 
     /// An index of amd64 and arm64, and in the OCI format an attestation as BuildKit attaches it.
-    package static func multiPlatform(seed: UInt64, format: Format = .oci) -> TestImage {
+    package static func multiPlatform(
+        seed: UInt64,
+        format: Format = .oci,
+        layers: [Int] = [20_000, 100_000]
+    ) -> TestImage {
         let platforms = ["amd64", "arm64"]
         var members = platforms.enumerated()
             .map { number, architecture in
-                single(seed: seed &* 100 &+ UInt64(number), format: format, architecture: architecture)
+                let seed = seed &* 100 &+ UInt64(number)
+                return single(seed: seed, format: format, architecture: architecture, layers: layers)
             }
         var entries = zip(platforms, members)
             .map { architecture, image in

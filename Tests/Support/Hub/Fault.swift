@@ -21,6 +21,14 @@ package enum Fault: Sendable {
     case with(header: String, value: String)
     /// Every byte after the head is sent, but the head claims another length.
     case claimLength(Int)
+
+    /// Whether the real answer is never made, so that it costs nothing and changes nothing.
+    var replacesAnswer: Bool {
+        switch self {
+        case .respond, .reset: true
+        default: false
+        }
+    }
 }
 
 /// Which requests a fault is for.

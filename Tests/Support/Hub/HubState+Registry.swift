@@ -50,37 +50,19 @@ extension HubState {
         guard accepts(request, manifest.mediaType) else {
             return HubReply.error(.notFound, "MANIFEST_UNKNOWN").complaining("Accept leaves out \(manifest.mediaType)")
         }
-        if let refusal = spendQuota(request) { return refusal }
+        if let refusal = charge(request) { return refusal }
         var headers: HTTPHeaders = [
             "content-type": manifest.mediaType,
             "docker-content-digest": "\(manifest.digest)",
             "etag": "\"\(manifest.digest)\"",
-            "docker-ratelimit-source": "127.0.0.1",
         ]
-        if let quota = options.quota { headers.add(contentsOf: quota.headers) }
+        headers.add(contentsOf: quotaHeaders(for: request))
         return HubReply(.ok, headers, content: manifest.content)
     }
 
     private func accepts(_ request: HubRequest, _ mediaType: String) -> Bool {
         let accepted = request.headers[canonicalForm: "accept"].map { $0.split(separator: ";")[0] }
         return accepted.contains { $0 == mediaType || $0 == "*/*" }
-    }
-
-    /// Charges a manifest GET, or refuses it as Docker Hub does when the limit is reached.
-    private mutating func spendQuota(_ request: HubRequest) -> HubReply? {
-        guard request.method == .GET, var quota = options.quota else { return nil }
-        guard quota.remaining > 0 else {
-            let message = "You have reached your unauthenticated pull rate limit."
-            let document = #"{"errors":[{"code":"TOOMANYREQUESTS","message":"\#(message)"}]}"#
-            let headers: HTTPHeaders = [
-                "x-ratelimit-limit": "\(quota.limit);w=\(quota.window)",
-                "x-ratelimit-remaining": "0;w=\(quota.window)",
-            ]
-            return .json(.tooManyRequests, document, headers)
-        }
-        quota.spent += 1
-        options.quota = quota
-        return nil
     }
 
     private mutating func blobReply(_ request: HubRequest, _ repository: HubRepository, _ text: String) -> HubReply {

@@ -67,7 +67,7 @@ extension HubState {
             if let token, repository.map({ token.repositories.contains($0) }) ?? true { return nil }
             challenge += token == nil ? #",error="invalid_token""# : #",error="insufficient_scope""#
         }
-        let headers: HTTPHeaders = ["www-authenticate": challenge, "docker-ratelimit-source": "127.0.0.1"]
+        let headers: HTTPHeaders = ["www-authenticate": challenge, "docker-ratelimit-source": Self.address]
         return .error(.unauthorized, "UNAUTHORIZED", headers)
     }
 }

@@ -24,24 +24,6 @@ package struct HubAccount: Hashable, Sendable {
     var basic: String { "Basic " + Base64.encode("\(user):\(password)") }
 }
 
-/// The pull limit: manifest GETs count, HEADs show the same headers for nothing.
-package struct HubQuota: Sendable {
-    package var limit: Int
-    package var window: Int
-    package var spent = 0
-
-    package init(limit: Int = 100, window: Int = 3600) {
-        self.limit = limit
-        self.window = window
-    }
-
-    package var remaining: Int { max(0, limit - spent) }
-
-    var headers: HTTPHeaders {
-        ["ratelimit-limit": "\(limit);w=\(window)", "ratelimit-remaining": "\(remaining);w=\(window)"]
-    }
-}
-
 /// What a repository holds.
 struct HubRepository: Sendable {
     var tags: [String: Digest] = [:]
@@ -55,7 +37,13 @@ struct HubRepository: Sendable {
 package struct HubOptions: Sendable {
     package var authentication = HubAuthentication.bearer
     package var tokenLifetime = 300
+    /// The limit of those without an account; `nil` is none.
     package var quota: HubQuota? = HubQuota()
+    package var rateLimitSpelling = RateLimitSpelling.plain
+    /// How a refusal by the pull limit says when its window ends; `nil` is not at all, as Docker Hub does.
+    package var retryAfter: RetryAfter?
+    /// Whether the pull limit refuses HEADs as well.
+    package var limitsHeads = false
     package var supportsReferrers = true
     package var tagPageSize = 100
     /// Blobs are answered 307 to the CDN; otherwise by the registry itself.
@@ -69,6 +57,11 @@ struct HubState: Sendable {
     var options = HubOptions()
     var repositories: [String: HubRepository] = [:]
     var accounts: Set<HubAccount> = []
+    /// By user name; an account that is not here has no limit.
+    var accountQuotas: [String: HubQuota] = [:]
+    /// How far the Hub's clock is ahead of ours.
+    var clockSkew = Duration.zero
+    private let startedAt = ContinuousClock.now
     var rules: [FaultRule] = []
     var log = RequestLog()
     /// What may be asked for although it is not there.
@@ -88,6 +81,9 @@ struct HubState: Sendable {
         prefix + String(random.next(), radix: 16) + String(random.next(), radix: 16)
     }
 
+    /// The time on the Hub's own clock, since it was started.
+    var now: Duration { startedAt.duration(to: .now) + clockSkew }
+
     func origin(_ role: HubRole) -> String { "http://127.0.0.1:\(ports[role] ?? 0)" }
 
     /// Takes the faults that are meant for a request, counting them down.
@@ -99,7 +95,14 @@ struct HubState: Sendable {
         return rules[index].faults
     }
 
-    mutating func reply(to request: HubRequest) -> HubReply {
+    /// The real answer, with everything that it changes; nothing is changed when the script answers instead.
+    mutating func reply(to request: HubRequest, isReplaced: Bool) -> HubReply {
+        guard isReplaced else { return reply(to: request) }
+        var rehearsal = self
+        return rehearsal.reply(to: request)
+    }
+
+    private mutating func reply(to request: HubRequest) -> HubReply {
         switch request.role {
         case .registry: registryReply(to: request)
         case .tokens: tokenReply(to: request)

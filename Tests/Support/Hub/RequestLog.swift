@@ -5,6 +5,7 @@ package struct LoggedRequest: Sendable {
     /// The order of arrival, over all three servers.
     package let number: Int
     package let request: HubRequest
+    package let receivedAt = ContinuousClock.now
     package internal(set) var status: Int?
     /// Bytes of the body that were handed to the kernel.
     package internal(set) var bodyBytes = 0

@@ -62,7 +62,7 @@ package final class ScriptedHub: Sendable {
             for tag in tags { entry.tags[tag] = image.digest }
             if let owner {
                 entry.owner = owner
-                state.accounts.insert(owner)
+                if state.accounts.insert(owner).inserted { state.accountQuotas[owner.user] = HubQuota(limit: 200) }
             }
             state.repositories[repository] = entry
         }
@@ -80,22 +80,48 @@ package final class ScriptedHub: Sendable {
         state.withLock { $0.repositories[repository]?.tags[tag] = nil }
     }
 
-    package func addAccount(_ account: HubAccount) {
-        state.withLock { _ = $0.accounts.insert(account) }
+    /// Makes a repository private.
+    package func setOwner(_ owner: HubAccount, of repository: String) {
+        addAccount(owner)
+        state.withLock { $0.repositories[repository]?.owner = owner }
+    }
+
+    /// Adds an account with a pull limit of its own; `nil` is a paid one's, which has none.
+    package func addAccount(_ account: HubAccount, quota: HubQuota? = HubQuota(limit: 200)) {
+        state.withLock { state in
+            state.accounts.insert(account)
+            state.accountQuotas[account.user] = quota
+        }
     }
 
     package func configure(_ change: @Sendable (inout HubOptions) -> Void) {
         state.withLock { change(&$0.options) }
     }
 
-    package var quota: HubQuota? { state.withLock { $0.options.quota } }
+    // MARK: Quota
+
+    /// The account of those without a name.
+    package var quota: HubQuota? { quota(of: nil) }
+
+    /// The Hub's own account of what a user has spent; `nil` where there is no limit.
+    package func quota(of user: String?) -> HubQuota? { state.withLock { $0.quota(of: user) } }
+
+    /// Other machines read so many manifests, as this user or from this address.
+    package func spend(_ count: Int, of user: String? = nil) {
+        state.withLock { $0.spend(count, of: user, byRequest: false) }
+    }
+
+    /// Turns the Hub's clock forward: windows of the pull limit end.
+    package func advanceClock(by duration: Duration) {
+        state.withLock { $0.clockSkew += duration }
+    }
+
+    // MARK: Script
 
     /// Makes every token that was issued worthless.
     package func expireTokens() {
         state.withLock { $0.tokens.removeAll() }
     }
-
-    // MARK: Script
 
     /// Plays faults for the next requests that match: `times` of them, or all.
     package func script(_ matcher: RequestMatcher, times: Int? = 1, _ faults: Fault...) {
@@ -116,7 +142,7 @@ package final class ScriptedHub: Sendable {
     func plan(for request: HubRequest) -> (plan: ReplyPlan, number: Int) {
         state.withLock { state in
             let faults = state.takeFaults(for: request)
-            let reply = state.reply(to: request)
+            let reply = state.reply(to: request, isReplaced: faults.contains(where: \.replacesAnswer))
             let number = state.log.append(request)
             state.log.update(number) { $0.complaint = reply.complaint }
             return (ReplyPlan(reply, to: request.method, faults: faults), number)

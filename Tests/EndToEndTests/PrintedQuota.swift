@@ -1,0 +1,45 @@
+import FoundationEssentials
+import MirrorTesting
+import Testing
+
+/// What `tidepool quota --json` prints.
+struct PrintedQuota: Decodable {
+    struct Account: Decodable {
+        let upstream: String
+        let account: String
+        let limit: Int?
+        let remaining: Int?
+        let windowSeconds: Int?
+        let source: String?
+        let spent: [String: Int]
+
+        private enum CodingKeys: String, CodingKey {
+            case upstream, account, limit, remaining, source, spent
+            case windowSeconds = "window_seconds"
+        }
+    }
+
+    let upstreams: [Account]
+
+    /// Asks the mirror that runs with the directory's settings.
+    static func read(from mirror: TidepoolProcess) async throws -> PrintedQuota {
+        let settings = mirror.directory.path("tidepool.yaml")
+        let result = try await TidepoolProcess.run(["quota", "--json", "--config", settings])
+        try #require(result.succeeded, "\(result)")
+        return try JSONDecoder().decode(PrintedQuota.self, from: Data(result.output.utf8))
+    }
+
+    func account(_ upstream: String) throws -> Account {
+        try #require(upstreams.first { $0.upstream == upstream }, "nothing of \(upstream)")
+    }
+}
+
+/// Compares an account of the ledger with the Hub's own.
+func expectEqual(_ account: PrintedQuota.Account, _ quota: HubQuota?) throws {
+    let quota = try #require(quota)
+    #expect(account.limit == quota.limit)
+    #expect(account.remaining == quota.remaining)
+    #expect(account.windowSeconds == quota.window)
+    #expect(account.spent["pull"] == quota.reads)
+    #expect(account.spent["prewarm", default: 0] == 0 && account.spent["refresh", default: 0] == 0)
+}
