@@ -52,6 +52,7 @@ let package = Package(
         .target(name: "Curl", dependencies: ["CCurl", "Locking", "Posix"]),
         .target(name: "LMDB", dependencies: ["CLMDB"]),
         .target(name: "Hashing", dependencies: ["CCrypto"]),
+        .target(name: "YAMLReading", dependencies: [yams]),
 
         // The product: what pull-through means, over ports.
         .target(name: "OCI"),
@@ -68,7 +69,8 @@ let package = Package(
             name: "RegistryHTTP",
             dependencies: ["MirrorCore", "OCI", "Posix", "Locking", logging, nioCore, nioPosix, nioHTTP1, nioSSL]
         ),
-        .target(name: "Settings", dependencies: ["OCI", yams]),
+        .target(name: "Settings", dependencies: ["OCI", "YAMLReading"]),
+        .target(name: "Ocync", dependencies: ["OCI", "YAMLReading"]),
 
         // The composition root: the only target that knows all.
         .executableTarget(
@@ -91,6 +93,9 @@ let package = Package(
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["MirrorCore", "OCI", "Settings", yams]),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "OCI", "YAMLReading"]),
+        .testTarget(name: "YAMLReadingTests", dependencies: ["YAMLReading"]),
+        .testTarget(name: "OcyncTests", dependencies: ["Ocync", "OCI", "YAMLReading"], exclude: ["Fixtures"]),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "PosixTests", dependencies: ["Posix", "MirrorTesting"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "MirrorTesting"]),

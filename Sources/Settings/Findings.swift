@@ -1,4 +1,4 @@
-import Yams
+import YAMLReading
 
 /// What the reading of one file has found so far.
 final class Findings {
@@ -27,13 +27,13 @@ final class Findings {
     /// An empty text is no value, and a problem only where there must be one. A problem quotes the text as the file has
     /// it, never what a variable holds: that may be a secret.
     func scalar<Value>(
-        _ node: Node,
+        _ node: YAMLNode,
         _ form: ScalarForm<Value>,
         mayBeEmpty: Bool = true,
         line: Int?,
         path: String
     ) -> Value? {
-        guard let written = node.scalar?.string else {
+        guard let written = node.scalar?.text else {
             note("must be a single value, not a list or a mapping", line: line, path: path)
             return nil
         }

@@ -1,3 +1,5 @@
+import YAMLReading
+
 extension MirrorSettings {
     /// Checks that the files which the settings name can be read.
     ///

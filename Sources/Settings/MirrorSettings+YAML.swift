@@ -1,5 +1,5 @@
 import OCI
-import Yams
+package import YAMLReading
 
 /// Settings as read, with what is odd about them but no mistake.
 package struct LoadedSettings: Hashable, Sendable {
@@ -31,10 +31,17 @@ extension MirrorSettings {
         _ findings: Findings
     ) throws(SettingsError) -> MirrorSettings {
         var settings = MirrorSettings(environment: environment)
-        guard let root = try YAMLDocument(text: text, file: findings.file).root else { return settings }
+        let document: YAMLDocument
+        do {
+            document = try YAMLDocument(text)
+        } catch {
+            let problem = Problem(file: findings.file, line: error.line, path: "", message: error.reason)
+            throw SettingsError([problem])
+        }
+        guard let root = document.root else { return settings }
         guard let mapping = root.mapping else {
-            if root.scalar?.string.isEmpty != true {
-                findings.note("the file must be a mapping of keys to values", line: root.mark?.line, path: "")
+            if root.scalar?.text.isEmpty != true {
+                findings.note("the file must be a mapping of keys to values", line: root.line, path: "")
             }
             return settings
         }
@@ -136,12 +143,5 @@ extension AdminSettings {
         section.read("address", .adminAddress, into: &address)
         section.read("token", .secret, into: &token)
         if token?.isEmpty == true { token = nil }
-    }
-}
-
-extension [Problem] {
-    /// By line; what has none comes first, and the order within a line stays.
-    var inOrderOfLines: [Problem] {
-        enumerated().sorted { ($0.element.line ?? 0, $0.offset) < ($1.element.line ?? 0, $1.offset) }.map(\.element)
     }
 }

@@ -1,4 +1,5 @@
 import OCI
+import YAMLReading
 
 /// How a value of one type is written: a function from its text, which refuses with a sentence that helps.
 struct ScalarForm<Value> {

@@ -1,4 +1,4 @@
-import Yams
+import YAMLReading
 
 /// A mapping of the settings file, read key by key.
 ///
@@ -19,22 +19,25 @@ final class Section {
         /// Its place among the keys of the mapping.
         var position: Int
         var line: Int?
-        var value: Node
+        var value: YAMLNode
     }
 
-    init(_ mapping: Node.Mapping, path: String, pattern: String, line: Int?, findings: Findings) {
+    init(_ mapping: [YAMLNode.Entry], path: String, pattern: String, line: Int?, findings: Findings) {
         self.path = path
         self.pattern = pattern
         self.line = line
         self.findings = findings
-        for (position, (key, value)) in mapping.enumerated() {
-            guard let name = key.scalar?.string else {
-                findings.note("a key must be a plain text", line: key.mark?.line, path: path)
+        for (position, entry) in mapping.enumerated() {
+            guard let name = entry.name else {
+                findings.note("a key must be a plain text", line: entry.line, path: path)
                 continue
             }
-            entries[name] = Entry(position: position, line: key.mark?.line, value: value)
+            if let first = entries[name] {
+                let place = first.line.map { "; the first is in line \($0)" } ?? ""
+                findings.note("is given more than once\(place)", line: entry.line, path: child(name))
+            }
+            entries[name] = Entry(position: position, line: entry.line, value: entry.value)
         }
-        noteRepetitions()
     }
 
     /// Reads a value; an absent or empty one leaves the default.
@@ -94,7 +97,7 @@ final class Section {
         let pattern = childPattern(key)
         let names = Section(mapping, path: child(key), pattern: pattern, line: entry.line, findings: findings)
         for (name, entry) in names.inOrder {
-            guard let mapping = entry.value.isEmpty ? Node.Mapping([]) : entry.value.mapping else {
+            guard let mapping = entry.value.isEmpty ? [] : entry.value.mapping else {
                 names.note(name, "must be a mapping of keys to values")
                 continue
             }
@@ -147,7 +150,7 @@ final class Section {
     }
 
     private func read(
-        _ mapping: Node.Mapping,
+        _ mapping: [YAMLNode.Entry],
         line: Int?,
         path: String,
         pattern: String,
@@ -157,25 +160,16 @@ final class Section {
         body(section)
         section.finish()
     }
-
-    private func noteRepetitions() {
-        for (name, entry) in entries {
-            guard let key = YAMLDocument.repeatedKey(in: name) else { continue }
-            let place = entry.line.map { "; the first is in line \($0)" } ?? ""
-            note(key, "is given more than once\(place)")
-            entries[name] = nil
-        }
-    }
 }
 
 /// An element of a list.
 struct Item {
-    let node: Node
+    let node: YAMLNode
     let path: String
     let pattern: String
     let findings: Findings
 
-    var line: Int? { node.mark?.line }
+    var line: Int? { node.line }
 
     func note(_ message: String) {
         findings.note(message, line: line, path: path)
@@ -196,10 +190,10 @@ struct Item {
     }
 }
 
-extension Node {
+extension YAMLNode {
     /// Whether nothing is written here (`key:`, `key: ~`, `key: null`), which means the default.
     fileprivate var isEmpty: Bool {
-        guard let scalar, scalar.style == .plain else { return false }
-        return ["", "~", "null"].contains(scalar.string)
+        guard let scalar, scalar.isPlain else { return false }
+        return ["", "~", "null"].contains(scalar.text)
     }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import YAMLReading
 
 /// Which file the settings come from.
 package enum SettingsFile {

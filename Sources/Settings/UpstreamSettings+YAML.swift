@@ -1,3 +1,5 @@
+import YAMLReading
+
 extension MirrorSettings {
     /// Reads `upstreams` and `default_upstream`.
     mutating func readUpstreams(_ root: Section) {

@@ -14,6 +14,8 @@ struct ImportGraphTests {
         "Curl": ["CCurl", "Glibc", "Locking", "Posix", "Synchronization"],
         "LMDB": ["CLMDB", "Glibc"],
         "Hashing": ["CCrypto"],
+        // And one package.
+        "YAMLReading": ["Yams"],
         // The specifications, and the product: no HTTP library, no file, no time but what is handed in.
         "OCI": ["FoundationEssentials"],
         "MirrorCore": ["FoundationEssentials", "Locking", "Logging", "OCI", "Synchronization"],
@@ -34,7 +36,8 @@ struct ImportGraphTests {
             "FoundationEssentials", "Glibc", "Locking", "Logging", "MirrorCore", "NIOCore", "NIOHTTP1", "NIOPosix",
             "NIOSSL", "OCI", "Posix", "Synchronization",
         ],
-        "Settings": ["FoundationEssentials", "OCI", "Yams"],
+        "Settings": ["FoundationEssentials", "OCI", "YAMLReading"],
+        "Ocync": ["OCI", "YAMLReading"],
         // The composition root.
         "tidepool": [
             "ArgumentParser", "Curl", "Dispatch", "DiskStore", "Foundation", "Glibc", "Hashing", "LMDB", "LMDBIndex",

@@ -1,3 +1,5 @@
+import YAMLReading
+
 @testable import Settings
 
 /// Reads `text` as the file `tidepool.yaml`.

@@ -1,6 +1,7 @@
 import Foundation
 import OCI
 import Testing
+import YAMLReading
 
 @testable import Settings
 

@@ -1,5 +1,6 @@
 import OCI
 import Testing
+import YAMLReading
 
 @testable import Settings
 

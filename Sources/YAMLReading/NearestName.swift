@@ -1,6 +1,6 @@
 extension String {
     /// The candidate that this was probably meant to be: the nearest one, if it is near.
-    func nearest(among candidates: [String]) -> String? {
+    package func nearest(among candidates: [String]) -> String? {
         let distances = candidates.map { (candidate: $0, distance: editDistance(to: $0)) }
         guard let best = distances.min(by: { $0.distance < $1.distance }) else { return nil }
         return best.distance <= Swift.max(2, count / 3) && best.distance < count ? best.candidate : nil
