@@ -126,7 +126,8 @@ final class RequestHandler: ChannelInboundHandler {
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let exchange = start(head, context)
-        guard let failure = RequestCheck.failure(of: head, limits: server.options.limits) else { return }
+        let limits = server.options.limits
+        guard let failure = RequestCheck.failure(of: head, limits: limits, isControl: isControl) else { return }
         // Answered before its body, if any, has come: we read none.
         failure.respond(to: exchange)
     }
