@@ -1,4 +1,4 @@
-package import Logging
+import Logging
 import OCI
 
 /// Looks after the cache, at the wish of people; the only implementation, whether the mirror runs or not.

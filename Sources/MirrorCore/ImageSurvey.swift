@@ -86,11 +86,11 @@ struct ImageSurvey {
             for child in manifest.manifests { await visit(child, depth: depth + 1) }
             return
         }
-        visitBlobs(of: manifest, descriptor, isServed)
+        visitBlobs(of: manifest, descriptor, isHeld: isServed)
     }
 
-    private mutating func visitBlobs(of manifest: Manifest, _ descriptor: Descriptor, _ isServed: Bool) {
-        var holding = PlatformHolding(of: descriptor, isHeld: isServed)
+    private mutating func visitBlobs(of manifest: Manifest, _ descriptor: Descriptor, isHeld: Bool) {
+        var holding = PlatformHolding(of: descriptor, isHeld: isHeld)
         holding.size = reader.index.storedObject(descriptor.digest, .manifest)?.size ?? 0
         var own: Set<Digest> = []
         for blob in manifest.blobs where own.insert(blob.digest).inserted {

@@ -127,8 +127,8 @@ private final class ReportStream {
 extension CareError {
     fileprivate var status: HTTPResponseStatus {
         switch self {
-        case .malformed: .badRequest
-        case .upstreamUnknown, .unknown: .notFound
+        case .malformed, .upstreamUnknown: .badRequest
+        case .unknown: .notFound
         case .pinned: .conflict
         case .failed: .internalServerError
         case .stopped: .serviceUnavailable

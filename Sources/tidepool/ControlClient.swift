@@ -1,6 +1,6 @@
 import Curl
 import DiskStore
-import FoundationEssentials
+import Foundation
 import Locking
 import OCI
 import Posix
