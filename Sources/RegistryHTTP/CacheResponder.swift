@@ -55,7 +55,7 @@ private final class ReportStream {
 
     private let exchange: Exchange
     private var task: Task<Void, Never>?
-    private var heartbeat: RepeatedTask?
+    private var heartbeat: Scheduled<Void>?
     private var hasBegun = false
 
     init(_ exchange: Exchange) {
@@ -67,8 +67,7 @@ private final class ReportStream {
         let stream = NIOLoopBound(self, eventLoop: exchange.eventLoop)
         let eventLoop = exchange.eventLoop
         exchange.onCutShort { self.end() }
-        heartbeat = eventLoop.assumeIsolated()
-            .scheduleRepeatedTask(initialDelay: Self.pulse, delay: Self.pulse) { _ in self.beat() }
+        scheduleBeat()
         task = Task {
             let failure: CareError?
             do throws(CareError) {
@@ -95,9 +94,15 @@ private final class ReportStream {
         return exchange.send(.byteBuffer(exchange.allocator.buffer(bytes: line)))
     }
 
+    private func scheduleBeat() {
+        heartbeat = exchange.eventLoop.assumeIsolated().scheduleTask(in: Self.pulse) { self.beat() }
+    }
+
     private func beat() {
+        guard exchange.isOpen else { return }
         if exchange.server.lifecycle.phase == .draining { task?.cancel() }
         _ = send([UInt8(ascii: "\n")])
+        scheduleBeat()
     }
 
     private func finish(_ failure: CareError?) {

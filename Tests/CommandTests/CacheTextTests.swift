@@ -1,7 +1,7 @@
 import Foundation
-import MirrorCore
 import Testing
 
+@testable import MirrorCore
 @testable import tidepool
 
 @Suite("What cache prints")

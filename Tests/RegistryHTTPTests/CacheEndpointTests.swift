@@ -1,9 +1,9 @@
 import Locking
-import MirrorCore
 import NIOHTTP1
 import OCI
 import Testing
 
+@testable import MirrorCore
 @testable import RegistryHTTP
 
 @Suite("Looking after the cache, by HTTP", .timeLimit(.minutes(1)))
