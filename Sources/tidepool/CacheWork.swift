@@ -1,4 +1,5 @@
 import ArgumentParser
+import Curl
 import DiskStore
 import Foundation
 import Locking

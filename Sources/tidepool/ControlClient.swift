@@ -80,9 +80,9 @@ enum ControlClient {
             limits: .init(body: longest),
             connection: .init(proxy: "", unixSocket: name.text)
         )
-        do {
+        do throws(TransferError) {
             return try await loop.send(request, to: sink).status
-        } catch let error as TransferError {
+        } catch {
             if error.code == .unreachable { return nil }
             throw ControlFailure(description: "\(socket): the mirror does not answer: \(error.message)")
         }
