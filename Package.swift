@@ -89,7 +89,10 @@ let package = Package(
             path: "Tests/Support",
             exclude: ["README.md"]
         ),
-        .testTarget(name: "CommandTests", dependencies: ["tidepool", "RegistryHTTP", "Settings", argumentParser]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["tidepool", "MirrorCore", "RegistryHTTP", "Settings", argumentParser]
+        ),
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["MirrorCore", "OCI", "Settings", yams]),

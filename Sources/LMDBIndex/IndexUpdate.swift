@@ -54,6 +54,13 @@ struct IndexUpdate {
             try transaction.put(record.span, for: key.span, in: tables.pins)
         case .unpinned(let reference, let repository):
             try remove(from: tables.pins, of: repository, &transaction) { Key.pin(reference, $0) }
+        case .bookmark(let bookmark, let bytes):
+            let key = Key.bookmark(bookmark)
+            if let bytes {
+                try transaction.put(bytes.span, for: key.span, in: tables.meta)
+            } else {
+                try transaction.delete(key.span, in: tables.meta)
+            }
         case .rebuilt:
             let key = Key.rebuild
             try transaction.delete(key.span, in: tables.meta)

@@ -9,6 +9,8 @@ typealias Use = UInt64
 extension Key {
     static let rebuild = Array("rebuild".utf8)
 
+    static func bookmark(_ bookmark: Bookmark) -> [UInt8] { Array("bookmark:\(bookmark.rawValue)".utf8) }
+
     static func use(_ digest: Digest, _ kind: ContentKind) -> [UInt8] {
         var key = [kind.rawValue]
         key.reserveCapacity(1 + 65)

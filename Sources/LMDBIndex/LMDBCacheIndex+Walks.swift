@@ -72,6 +72,13 @@ extension LMDBCacheIndex: CacheInventory {
         }
     }
 
+    package func bookmark(_ bookmark: Bookmark) -> [UInt8]? {
+        snapshot(nil) { transaction throws(LMDBError) in
+            let key = Key.bookmark(bookmark)
+            return try transaction.withValue(for: key.span, in: storage.tables.meta) { [UInt8](copying: $0) }
+        }
+    }
+
     /// What is known of an object's times: one that has no use was never counted, and is as old as can be.
     private func object(
         _ key: ObjectKey,

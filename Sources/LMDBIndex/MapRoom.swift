@@ -42,7 +42,7 @@ struct MapRoom: Sendable {
             (bytes.count <= ManifestRecord.largestKept ? bytes.count : 0) + references.count * bytesPerReference
         case .list(_, _, let record): record.bytes.count
         case .tag, .membership, .blob, .quota, .lost, .evicted, .tagRemoved, .membershipRemoved, .pinned, .unpinned,
-            .rebuilt:
+            .bookmark, .rebuilt:
             0
         }
     }
@@ -53,7 +53,7 @@ extension IndexChange {
     var isRemoval: Bool {
         switch self {
         case .lost, .evicted, .tagRemoved, .membershipRemoved, .unpinned, .rebuilt: true
-        case .tag, .membership, .manifest, .blob, .list, .quota, .pinned: false
+        case .tag, .membership, .manifest, .blob, .list, .quota, .pinned, .bookmark: false
         }
     }
 }

@@ -17,8 +17,7 @@ extension PullThrough {
     private func storedBlob(_ digest: Digest) throws(MirrorError) -> (any StoredFile)? {
         guard let size = index.blobSize(digest) else { return nil }
         if let file = try open(digest, .blob), file.size == size { return file }
-        context.logger.error("a stored blob is missing or short", metadata: ["digest": "\(digest)"])
-        index.post([.lost(digest, .blob)])
+        noteLoss(of: digest, .blob)
         return nil
     }
 

@@ -155,8 +155,18 @@ package enum IndexChange: Hashable, Sendable {
     /// Keeps eviction off what a reference names, and off all that it references.
     case pinned(Reference, in: Repository, since: WallTime)
     case unpinned(Reference, in: Repository)
+    /// Where some work on all that is stored goes on; `nil` forgets it.
+    case bookmark(Bookmark, [UInt8]?)
     /// All that the store holds is recorded: the last of the changes that follow ``CacheInventory/isRebuildPending``.
     case rebuilt
+}
+
+/// A piece of work that goes on after a restart.
+package enum Bookmark: String, Hashable, Sendable, CaseIterable {
+    /// ``Scrubber``.
+    case scrub
+    /// ``CareTask/verify(_:)``.
+    case verify
 }
 
 /// Why a change could not be made durable.

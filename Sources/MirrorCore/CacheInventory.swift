@@ -59,6 +59,9 @@ package protocol CacheInventory: CacheIndex {
     /// `limit` entries; to be called now and then with the cursor of the last call, and from the beginning after its end.
     func prune(olderThan time: WallTime, after cursor: IndexCursor?, limit: Int) async throws(IndexError) -> PrunedPage
 
+    /// Where some work is to go on: what the last ``IndexChange/bookmark(_:_:)`` said.
+    func bookmark(_ bookmark: Bookmark) -> [UInt8]?
+
     /// Counts all that is stored again, and puts the totals right; nothing is committed meanwhile.
     func recount() async throws(IndexError) -> StoredTotals
 }

@@ -46,6 +46,11 @@ final class FlightTable: Sendable {
         return departure
     }
 
+    /// Returns when no flight to that digest is under way: then it is in the index, or has failed.
+    func end(of digest: Digest) async {
+        await state.withLock { $0.flights[digest]?.task }?.value
+    }
+
     /// Whether nothing is in flight.
     var isIdle: Bool { state.withLock { $0.flights.isEmpty } }
 

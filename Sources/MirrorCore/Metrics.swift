@@ -24,6 +24,7 @@ package final class Metrics: Sendable {
         case quotaRemaining = "tidepool_quota_remaining"
         case quotaSpent = "tidepool_quota_spent_total"
         case credentialsRefused = "tidepool_upstream_credentials_refused"
+        case damaged = "tidepool_damaged_total"
 
         fileprivate var help: String {
             switch self {
@@ -44,6 +45,7 @@ package final class Metrics: Sendable {
             case .quotaRemaining: "Manifest reads that are left in the present window."
             case .quotaSpent: "Manifest reads charged to the quota since the first start, restarts included."
             case .credentialsRefused: "Whether the upstream refuses the configured credentials (1) or not (0)."
+            case .damaged: "Stored objects that were found missing, short, unreadable or with another digest."
             }
         }
 
@@ -62,7 +64,7 @@ package final class Metrics: Sendable {
             case .upstreamRequests: ["upstream", "kind", "status"]
             case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
             case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
-            case .cacheObjects, .evictions: ["kind"]
+            case .cacheObjects, .evictions, .damaged: ["kind"]
             case .staleServed: ["upstream", "reason"]
             case .quotaLimit, .quotaRemaining: ["upstream", "account"]
             case .quotaSpent: ["upstream", "purpose"]

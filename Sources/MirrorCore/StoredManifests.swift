@@ -26,7 +26,7 @@ extension PullThrough {
         if let file = try open(digest, .manifest), file.size == size {
             return StoredManifest(content: .file(file), size: size)
         }
-        index.post([.lost(digest, .manifest)])
+        noteLoss(of: digest, .manifest)
         return nil
     }
 

@@ -72,6 +72,13 @@ final class WorkTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         }
     }
 
+    func isUnderWay(_ key: Key) -> Bool { state.withLock { $0.entries[key] != nil } }
+
+    /// Returns when no work for that key is under way: then what came of it is written down.
+    func end(of key: Key) async {
+        await state.withLock { $0.entries[key]?.task }?.value
+    }
+
     /// Whether nothing is under way.
     var isIdle: Bool { state.withLock { $0.entries.isEmpty } }
 

@@ -5,11 +5,14 @@ package struct Descriptor: Hashable, Sendable {
     package var mediaType: String?
     package var digest: Digest
     package var size: Int
+    /// For a manifest that an index lists, where the index says it.
+    package var platform: Platform?
 
-    package init(mediaType: String?, digest: Digest, size: Int) {
+    package init(mediaType: String?, digest: Digest, size: Int, platform: Platform? = nil) {
         self.mediaType = mediaType
         self.digest = digest
         self.size = size
+        self.platform = platform
     }
 }
 
@@ -57,6 +60,7 @@ package struct Manifest: Hashable, Sendable {
         var mediaType: String?
         var digest: String?
         var size: Int?
+        var platform: PlatformEntry?
 
         /// No blob is larger than a pebibyte; what claims to be only makes sums overflow.
         private static let largestSize = 1 << 50
@@ -65,7 +69,37 @@ package struct Manifest: Hashable, Sendable {
             guard let digest, let digest = try? Digest(digest), let size, (0...Self.largestSize).contains(size) else {
                 return nil
             }
-            return Descriptor(mediaType: mediaType, digest: digest, size: size)
+            return Descriptor(mediaType: mediaType, digest: digest, size: size, platform: platform?.value)
+        }
+    }
+
+    private struct PlatformEntry: Decodable {
+        private var os: String?
+        private var architecture: String?
+        private var variant: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case os, architecture, variant
+        }
+
+        /// Never fails: a platform that cannot be read is nobody's reason to refuse the document.
+        init(from decoder: any Decoder) {
+            guard let container = try? decoder.container(keyedBy: CodingKeys.self) else { return }
+            os = try? container.decode(String.self, forKey: .os)
+            architecture = try? container.decode(String.self, forKey: .architecture)
+            variant = try? container.decode(String.self, forKey: .variant)
+        }
+
+        /// Only of plain characters: it is printed to terminals.
+        var value: Platform? {
+            guard let os, let architecture, [os, architecture, variant ?? ""].allSatisfy(Self.isPlain) else {
+                return nil
+            }
+            return Platform(os: os, architecture: architecture, variant: variant)
+        }
+
+        private static func isPlain(_ text: String) -> Bool {
+            text.utf8.count <= 64 && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
         }
     }
 }

@@ -1,15 +1,20 @@
 import CPosix
 import Glibc
 
-/// What standard output leads to, where that is a terminal.
+/// What a standard stream leads to, where that is a terminal.
 package struct Terminal: Hashable, Sendable {
     /// Its width; 80, the width of most, where it does not tell.
     package var columns: Int
 
     /// The terminal of this process's standard output, or `nil` when that goes somewhere else.
-    package static var standardOutput: Terminal? {
-        let columns = Int(cposix_terminal_columns(STDOUT_FILENO))
+    package static var standardOutput: Terminal? { Terminal(of: STDOUT_FILENO) }
+
+    /// The terminal that problems and progress are written to.
+    package static var standardError: Terminal? { Terminal(of: STDERR_FILENO) }
+
+    private init?(of descriptor: Int32) {
+        let columns = Int(cposix_terminal_columns(descriptor))
         guard columns >= 0 else { return nil }
-        return Terminal(columns: columns == 0 ? 80 : columns)
+        self.columns = columns == 0 ? 80 : columns
     }
 }

@@ -16,6 +16,7 @@ enum AdminResponder {
             respond(exchange.server.metrics.text(), "text/plain; version=0.0.4; charset=utf-8", to: exchange)
         case "/-/api/quota": respondQuota(to: exchange)
         case "/": respondPage(to: exchange)
+        case _ where path.hasPrefix(CacheCall.prefix): CacheResponder.answer(exchange)
         case _ where path.hasPrefix("/-/"):
             exchange.record.kind = .admin
             ErrorResponder.respond(RouteError.notFound, to: exchange)

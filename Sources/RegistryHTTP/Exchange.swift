@@ -57,6 +57,8 @@ final class Exchange {
 
     /// Whether the connection ends with this response.
     private var isLast: Bool { mustClose || !request.isKeepAlive || connection.isLastRequest }
+    /// Whether this is no plain read: the control socket takes POSTs.
+    var changesState: Bool { request.method == .POST }
     var isHead: Bool { request.method == .HEAD }
     var isOpen: Bool { state != .ended }
     var isWaiting: Bool { state == .waiting }

@@ -26,6 +26,7 @@ package final class RegistryServer: Sendable {
         options: Options,
         registry: any Registry,
         administration: any Administration,
+        cache: any CacheAdministration,
         metrics: Metrics,
         logger: Logger
     ) {
@@ -37,6 +38,7 @@ package final class RegistryServer: Sendable {
             options: options,
             registry: registry,
             administration: administration,
+            cache: cache,
             metrics: metrics,
             logger: logger,
             connections: Connections(limit: options.limits.connections),

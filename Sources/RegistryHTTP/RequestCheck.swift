@@ -1,7 +1,7 @@
 import NIOHTTP1
 import OCI
 
-/// Refuses requests that are not plain reads, by their head.
+/// Refuses requests that are not plain reads, by their head; the control socket's may be POSTs without a body too.
 enum RequestCheck {
     enum Failure: Hashable {
         /// Not GET or HEAD.
@@ -18,14 +18,19 @@ enum RequestCheck {
         }
     }
 
-    static func failure(of head: HTTPRequestHead, limits: RegistryServer.Limits) -> Failure? {
+    static func failure(
+        of head: HTTPRequestHead,
+        limits: RegistryServer.Limits,
+        isControl: Bool = false
+    ) -> Failure? {
         let headers = head.headers
         if head.version == .http1_1, headers["host"].count != 1 { return .syntax }
         if head.uri.utf8.count > limits.uriBytes { return .uriTooLong }
         // The decoder refuses some of these itself; what it lets through is refused here.
         let lengths = headers["content-length"]
         if lengths.count > 1 || (!lengths.isEmpty && headers.contains(name: "transfer-encoding")) { return .syntax }
-        if head.method != .GET && head.method != .HEAD { return .method }
+        let isRead = head.method == .GET || head.method == .HEAD
+        guard isRead || isControl && head.method == .POST else { return .method }
         if headers.contains(name: "transfer-encoding") || !lengths.allSatisfy(isZero) { return .body }
         return nil
     }

@@ -128,7 +128,8 @@ final class RequestHandler: ChannelInboundHandler {
         let exchange = start(head, context)
         // The decoder takes what follows for the other protocol, which never comes, and would read no further request.
         if head.headers.contains(name: "upgrade") { exchange.mustClose = true }
-        guard let failure = RequestCheck.failure(of: head, limits: server.options.limits) else { return }
+        let limits = server.options.limits
+        guard let failure = RequestCheck.failure(of: head, limits: limits, isControl: isControl) else { return }
         // Answered before its body, if any, has come: we read none.
         failure.respond(to: exchange)
     }

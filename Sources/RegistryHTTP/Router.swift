@@ -6,6 +6,10 @@ import OCI
 /// Finds who answers a request.
 enum Router {
     static func answer(_ exchange: Exchange) {
+        guard !exchange.changesState || exchange.request.uri.hasPrefix(CacheCall.prefix) else {
+            RequestCheck.Failure.method.respond(to: exchange)
+            return
+        }
         if AdminResponder.answer(exchange) { return }
         guard !exchange.isControl else {
             ErrorResponder.respond(RouteError.notFound, to: exchange)

@@ -8,6 +8,7 @@ struct ServerContext: Sendable {
     let options: RegistryServer.Options
     let registry: any Registry
     let administration: any Administration
+    let cache: any CacheAdministration
     let metrics: Metrics
     let logger: Logger
     let lifecycle = Lifecycle()

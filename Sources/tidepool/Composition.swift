@@ -1,5 +1,6 @@
 import DiskStore
 import LMDBIndex
+import Locking
 import Logging
 import MirrorCore
 import OCI
@@ -19,6 +20,9 @@ struct Composition {
     private let upstreams: UpstreamAssembly
     private let core: PullThrough
     private let server: RegistryServer
+    private let scrubber: Scrubber
+    /// What goes on in the background while it serves.
+    private let background = Locked<[Task<Void, Never>]>([])
 
     /// Blocks on the disk, and for `lockWait` on another owner of the data directory.
     init(_ settings: MirrorSettings, lockWait: Duration?, logger: Logger) throws {
@@ -36,31 +40,24 @@ struct Composition {
             settings.upstreams,
             in: .init(instanceID: instanceID, ledger: ledger, metrics: metrics, logger: logger)
         )
-        core = PullThrough(
-            directory: UpstreamDirectory(
-                upstreams: Dictionary(
-                    uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), $0.aliases) }
-                ),
-                defaultUpstream: UpstreamName(settings.defaultUpstream)
-            ),
-            upstreams: upstreams.clients,
-            policies: Dictionary(
-                uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), UpstreamPolicy($0)) }
-            ),
-            contentSources: upstreams.contentSources,
+        core = try PullThrough(
+            settings,
+            upstreams: upstreams,
             store: store,
             index: index,
-            space: try SpaceLimits(settings.cache, in: settings.dataDirectory),
             ledger: ledger,
             metrics: metrics,
             logger: logger
         )
+        let caretaker = Caretaker(of: core, index: index, store: store) { [index] in index.usedBytes }
+        scrubber = Scrubber(caretaker)
         var options = RegistryServer.Options(settings, instanceID: instanceID)
         options.controlSocket = dataDirectory.controlSocketPath
         server = RegistryServer(
             options: options,
             registry: core,
             administration: QuotaSurvey(ledger: ledger, upstreams: upstreams.clients),
+            cache: caretaker,
             metrics: metrics,
             logger: logger
         )
@@ -72,6 +69,7 @@ struct Composition {
         server.isReady = true
         index.ready()
         core.startUpkeep()
+        background.withLock { $0.append(Task { [scrubber] in await scrubber.run() }) }
         return addresses
     }
 
@@ -81,6 +79,9 @@ struct Composition {
     ///   - limit: How long answers on their way may take.
     ///   - grace: For how long nothing must have been under way; requests are answered meanwhile.
     func stop(draining limit: Duration, grace: Duration = .zero) async {
+        let tasks = background.withLock { $0 }
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
         // The core before the event loops: whoever still waits for an answer gets one.
         await server.drain(within: limit, grace: grace) { await core.shutDown() }
         await withCheckedContinuation { continuation in

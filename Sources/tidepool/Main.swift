@@ -11,7 +11,7 @@ struct Tidepool: AsyncParsableCommand {
             """,
         version: Release.version,
         subcommands: [
-            ServeCommand.self, QuotaCommand.self, CheckConfigCommand.self, ClientConfigCommand.self,
+            ServeCommand.self, CacheCommand.self, QuotaCommand.self, CheckConfigCommand.self, ClientConfigCommand.self,
             HealthCommand.self, VersionCommand.self,
         ]
     )
@@ -34,6 +34,11 @@ enum Console {
 
     static func problem(_ text: String) {
         write(text, to: .standardError)
+    }
+
+    /// Writes to standard error as it is, without a newline.
+    static func raw(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 
     private static func write(_ text: String, to handle: FileHandle) {

@@ -54,13 +54,7 @@ struct QuotaCommand: AsyncParsableCommand {
         do {
             stored = try StoredQuota(settings, logger: logger)
         } catch let error as DataDirectoryError {
-            guard case .held(_, let owner) = error else { throw error }
-            throw ControlFailure(
-                description: """
-                    the data directory \(settings.dataDirectory) belongs to \(owner.map { "\($0)" } ?? "another process"), \
-                    which does not answer on \(socket): it is starting or stopping, or its log says why it has no socket
-                    """
-            )
+            throw ControlFailure(error, settings.dataDirectory, socket: socket) ?? error
         }
         defer { stored.close() }
         return try await stored.report().json

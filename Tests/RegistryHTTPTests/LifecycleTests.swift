@@ -20,6 +20,7 @@ struct LifecycleTests {
             options: options,
             registry: FakeRegistry(),
             administration: FakeAdministration(),
+            cache: FakeCache(),
             metrics: Metrics(),
             logger: LogLines().logger
         )

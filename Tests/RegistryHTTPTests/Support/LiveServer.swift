@@ -11,6 +11,7 @@ struct LiveServer {
     let address: String
     let registry: FakeRegistry
     let administration: FakeAdministration
+    let cache: FakeCache
     let metrics: Metrics
     let log: LogLines
 
@@ -39,10 +40,12 @@ func withServer<Value>(
     let metrics = Metrics()
     let log = LogLines()
     let administration = FakeAdministration()
+    let cache = FakeCache()
     let server = RegistryServer(
         options: options,
         registry: registry,
         administration: administration,
+        cache: cache,
         metrics: metrics,
         logger: log.logger
     )
@@ -53,6 +56,7 @@ func withServer<Value>(
         address: address,
         registry: registry,
         administration: administration,
+        cache: cache,
         metrics: metrics,
         log: log
     )

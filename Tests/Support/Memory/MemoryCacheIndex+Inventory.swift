@@ -117,6 +117,8 @@ extension MemoryCacheIndex: CacheInventory {
         }
     }
 
+    package func bookmark(_ bookmark: Bookmark) -> [UInt8]? { state.withLock { $0.bookmarks[bookmark] } }
+
     package func recount() async throws(IndexError) -> StoredTotals { totals() }
 
     /// A page of sorted elements; `name` sorts as they do.

@@ -33,6 +33,7 @@ package final class MemoryCacheIndex: CacheIndex {
         var uses: [ObjectKey: ObjectUse] = [:]
         var lastUse = 0
         var pins: [Pin] = []
+        var bookmarks: [Bookmark: [UInt8]] = [:]
         var isRebuildPending = true
         var history: [IndexChange] = []
         var commitFailure: IndexError?
@@ -150,6 +151,8 @@ package final class MemoryCacheIndex: CacheIndex {
             state.pins.append(Pin(repository: repository, reference: reference, since: since))
         case .unpinned(let reference, let repository):
             state.pins.removeAll { $0.repository == repository && $0.reference == reference }
+        case .bookmark(let bookmark, let bytes):
+            state.bookmarks[bookmark] = bytes
         case .rebuilt:
             state.isRebuildPending = false
         }

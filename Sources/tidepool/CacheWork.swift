@@ -1,0 +1,139 @@
+import ArgumentParser
+import Curl
+import DiskStore
+import Foundation
+import Locking
+import Logging
+import MirrorCore
+import RegistryHTTP
+import Settings
+
+extension CacheCommand.Options {
+    typealias Display = @Sendable (CareReport, CareConsole) -> Void
+
+    /// Has the running mirror do it, or does it here when none runs; returns the reports that end it.
+    ///
+    /// Problems are printed, and end the command with their exit code.
+    @discardableResult
+    func perform(_ task: CareTask, showing display: @escaping Display) async throws -> [CareReport] {
+        var settings = try CheckConfigCommand.load(config).settings
+        if let dataDir { settings.dataDirectory = dataDir }
+        // A mirror's log is of no interest here, but for what hinders the work.
+        settings.log.level = .error
+        let writer = LogWriter()
+        defer { writer.close() }
+        let ends = Locked<[CareReport]>([])
+        let console = CareConsole()
+        let isJSON = json
+        let observe: @Sendable (CareReport) -> Void = { report in
+            if isJSON { console.json(CareLine.report(report)) } else { display(report, console) }
+            if report.isEnd { ends.withLock { $0.append(report) } }
+        }
+        do {
+            try await CacheWork(settings, Logger(settings.log, to: writer)).perform(task, observe)
+        } catch let failure as CacheWork.Failure {
+            console.clear()
+            Console.problem("tidepool: \(failure.message)")
+            throw failure.exitCode
+        } catch {
+            console.clear()
+            Console.problem("tidepool: \(error)")
+            throw ExitCode.failed
+        }
+        console.clear()
+        return ends.withLock { $0 }
+    }
+}
+
+/// Finds who owns the cache, and has the work done.
+struct CacheWork {
+    struct Failure: Error {
+        var message: String
+        var exitCode: ExitCode
+
+        init(_ message: String, _ exitCode: ExitCode = .failed) {
+            self.message = message
+            self.exitCode = exitCode
+        }
+
+        init(_ error: CareError) {
+            switch error {
+            case .malformed, .upstreamUnknown: self.init("\(error)", .validationFailure)
+            case .unknown: self.init("\(error)", .partlyFailed)
+            case .pinned, .failed, .stopped: self.init("\(error)")
+            }
+        }
+    }
+
+    private let settings: MirrorSettings
+    private let logger: Logger
+
+    init(_ settings: MirrorSettings, _ logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+    }
+
+    func perform(_ task: CareTask, _ observe: @escaping @Sendable (CareReport) -> Void) async throws {
+        let socket = "\(settings.dataDirectory)/control.sock"
+        if try await askMirror(task, socket, observe) { return }
+        let mirror: StoredMirror
+        do {
+            mirror = try StoredMirror(settings, logger: logger)
+        } catch let error as DataDirectoryError {
+            throw ControlFailure(error, settings.dataDirectory, socket: socket) ?? error
+        }
+        let result: Result<Void, CareError>
+        do throws(CareError) {
+            result = .success(try await mirror.caretaker.perform(task) { report in observe(report) })
+        } catch {
+            result = .failure(error)
+        }
+        await mirror.close()
+        do { try result.get() } catch { throw Failure(error) }
+    }
+
+    /// Returns `false` when nobody listens.
+    private func askMirror(
+        _ task: CareTask,
+        _ socket: String,
+        _ observe: @escaping @Sendable (CareReport) -> Void
+    ) async throws -> Bool {
+        let call = CacheCall(task)
+        let problem = Locked<String?>(nil)
+        let hasEnded = Locked(false)
+        let answer = try await ControlClient.lines(
+            of: call.target,
+            method: task.changesState ? .post(form: "") : .get,
+            from: socket
+        ) { line in
+            switch try? CareLine(json: line) {
+            case .report(let report):
+                if report.isEnd { hasEnded.withLock { $0 = true } }
+                observe(report)
+            case .error(let text): problem.withLock { $0 = text }
+            // A later version's: nothing that this one could show.
+            case nil: break
+            }
+        }
+        switch answer {
+        case .nobody: return false
+        case .refused(let status, let message):
+            let exitCode: ExitCode = status == 400 ? .validationFailure : status == 404 ? .partlyFailed : .failed
+            throw Failure(message, exitCode)
+        case .answered:
+            if let problem = problem.withLock({ $0 }) { throw Failure(problem) }
+            guard hasEnded.withLock({ $0 }) else { throw Failure("\(CareError.stopped)") }
+            return true
+        }
+    }
+}
+
+extension CareReport {
+    /// Whether it is the last of its task.
+    var isEnd: Bool {
+        switch self {
+        case .total, .held, .stats, .verified, .removed, .pin: true
+        case .image, .progress, .damage, .orphan: false
+        }
+    }
+}

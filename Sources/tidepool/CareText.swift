@@ -1,0 +1,67 @@
+import Foundation
+import MirrorCore
+
+/// What came of looking after the cache, in words.
+enum CareText {
+    static func removed(_ total: RemovedTotal) -> String {
+        var parts = [
+            Amount.count(total.manifests, "manifest"), Amount.count(total.blobs, "blob"),
+        ]
+        if total.orphans > 0 { parts.append(Amount.count(total.orphans, "unknown file")) }
+        var text = "removed \(parts.joined(separator: ", ")): \(Amount.bytes(total.bytes))"
+        if total.adopted > 0 {
+            text += "; took in \(Amount.count(total.adopted, "manifest")) that the index did not know"
+        }
+        return text
+    }
+
+    static func damage(_ damage: DamagedObject) -> String {
+        let remedy =
+            switch damage.remedy {
+            case .onDemand: "fetched when it is next asked for"
+            case .fetched: "fetched again"
+            case .unavailable: "NOT fetched again: no upstream gave it"
+            }
+        return "\(damage.problem.rawValue) \(damage.kind) \(damage.digest): \(remedy)"
+    }
+
+    static func orphan(_ orphan: OrphanFile) -> String {
+        orphan.kind == "foreign"
+            ? "not ours: \(orphan.name)"
+            : "unknown \(orphan.kind) file \(orphan.name), \(Amount.bytes(orphan.size)): tidepool cache gc removes it"
+    }
+
+    static func verified(_ total: VerifyTotal) -> String {
+        var text = "\(Amount.count(total.objects, "object")), \(Amount.bytes(total.bytes)): "
+        text += total.damaged == 0 ? "no damage" : "\(total.damaged) damaged, \(total.mended) fetched again"
+        if total.unread > 0 { text += "; \(total.unread) could not be read now" }
+        if total.orphans > 0 { text += "; \(Amount.count(total.orphans, "unknown file"))" }
+        return text
+    }
+
+    static func pin(_ state: PinState) -> String {
+        guard state.isPinned else { return "unpinned \(state.reference)" }
+        let note = state.survival.isPullable ? "" : "; it is not held so that it could be pulled now"
+        return "pinned \(state.reference)\(note)"
+    }
+
+    static func stats(_ stats: CacheStats, now: WallTime) -> String {
+        let rows = [
+            ("manifests", amount(stats.manifests, stats.manifestBytes)),
+            ("blobs", amount(stats.blobs, stats.blobBytes)),
+            ("unreferenced", amount(stats.unreferencedBlobs, stats.unreferencedBytes)),
+            ("pinned", "\(amount(stats.pinnedObjects, stats.pinnedBytes)) by \(Amount.count(stats.pins, "pin"))"),
+            ("unfinished", amount(stats.unfinished, stats.unfinishedBytes)),
+            ("repositories", "\(stats.repositories), \(Amount.count(stats.tags, "tag"))"),
+            ("oldest use", stats.oldestUse == nil ? "-" : "\(Amount.age(of: stats.oldestUse, at: now)) ago"),
+            ("index", Amount.bytes(stats.indexBytes)),
+            ("device", "\(Amount.bytes(stats.freeBytes)) free of \(Amount.bytes(stats.deviceBytes))"),
+        ]
+        return rows.map { name, value in name + String(repeating: " ", count: 14 - name.count) + value }
+            .joined(separator: "\n")
+    }
+
+    private static func amount(_ count: Int, _ bytes: Int) -> String {
+        count == 0 ? "none" : "\(count), \(Amount.bytes(bytes))"
+    }
+}
