@@ -20,6 +20,8 @@ struct FlightStateTests {
     func next(_ state: inout FlightState, _ position: inout FlightState.Position) -> String {
         switch state.next(for: &position, wake: {}) {
         case .send(_, let range): "\(range.lowerBound)..<\(range.upperBound)"
+        case .sendBytes(let bytes): "\(bytes.count) bytes"
+        case nil: "passed"
         case .wait: "wait"
         case .finished: "finished"
         case .failed(let error): error.label
