@@ -18,6 +18,10 @@ final class Passage: BlobSink {
         var wake: (@Sendable () -> Void)?
         /// Lets the transfer, which rests, go on.
         var goOn: (@Sendable () -> Void)?
+        /// Since when it rests.
+        var restsSince: Duration?
+        /// Fulfilled when a transfer that was let go may start again; there while one was.
+        var pause: Promise<Void>?
 
         /// Whom to tell that there is something for the client.
         mutating func newsWake() -> (@Sendable () -> Void)? {
@@ -52,15 +56,16 @@ final class Passage: BlobSink {
     // MARK: - For the client's reader, on its event loop
 
     func next(wake: @escaping @Sendable () -> Void) -> ReadStep {
-        let (step, file, goOn) = state.withLock { state in
+        let (step, file, wakes) = state.withLock { state in
             let step = state.progress.next()
             if case .wait = step { state.wake = wake }
             let file = state.file
             // The room that it takes on the disk is given back when its last reader is past it.
             if state.progress.isPastFile { state.file = nil }
-            return (step, file, state.progress.isLow ? state.goOn.take() : nil)
+            return (step, file, state.progress.isLow ? (state.goOn.take(), state.pause) : (nil, nil))
         }
-        goOn?()
+        wakes.0?()
+        wakes.1?.fulfil(())
         switch step {
         case .file(let range): return file.map { .send($0, range) } ?? .failed(.corrupt)
         case .bytes(let bytes): return .sendBytes(bytes)
@@ -89,13 +94,14 @@ final class Passage: BlobSink {
     }
 
     func receive(_ bytes: Span<UInt8>) -> BlobIntake {
-        let (excess, hasRoom, isOverrun) = state.withLock { state in
+        let (excess, hasRoom, isOver) = state.withLock { state in
+            state.restsSince = nil
             let excess = min(state.excess, bytes.count)
             let fresh = bytes.count - excess
             state.isDoubtful = state.progress.length.map { state.progress.received + fresh > $0 } ?? false
-            return (excess, state.progress.hasRoom(for: fresh), state.isDoubtful)
+            return (excess, state.progress.hasRoom(for: fresh), state.isDoubtful || state.pause != nil)
         }
-        if isOverrun { return .refused }
+        if isOver { return .refused }
         guard hasRoom else { return .full { [weak self] goOn in self?.rest(until: goOn) } }
         let fresh = bytes.extracting(droppingFirst: excess)
         verifier?.update(fresh)
@@ -110,9 +116,11 @@ final class Passage: BlobSink {
     }
 
     private func rest(until goOn: @escaping @Sendable () -> Void) {
+        let now = context.time.monotonic()
         let mayGoOn = state.withLock { state in
             if state.progress.isLow { return true }
             state.goOn = goOn
+            state.restsSince = now
             return false
         }
         if mayGoOn { goOn() }
@@ -123,7 +131,12 @@ final class Passage: BlobSink {
     /// Transfers until all has come and was verified where it has to be, or there is nothing left to try.
     func run() async {
         context.metrics.add(to: .passthrough, repository.upstream.text)
-        if let error = await transfer() { end { $0.failed(error) } } else { end { $0.completed() } }
+        let error = await withTaskGroup(of: Void.self, returning: MirrorError?.self) { group in
+            group.addTask { [self] in await watchRests() }
+            defer { group.cancelAll() }
+            return await transfer()
+        }
+        if let error { end { $0.failed(error) } } else { end { $0.completed() } }
     }
 
     /// Ends it before it has begun.
@@ -145,9 +158,13 @@ final class Passage: BlobSink {
         let reachesEnd = state.withLock { $0.progress.reachesEnd }
         guard !reachesEnd || verifier != nil else { return .unavailable(reason: "storage", retryAfter: nil) }
         var patience = Patience(retries: context.policies[repository.upstream]?.retries ?? 0)
-        while !hasAll {
+        while !hasAll, !Task.isCancelled {
             let before = received
             guard let error = await leg(registry), !hasAll else { continue }
+            if let pause = state.withLock({ $0.pause }) {
+                await wait(for: pause)
+                continue
+            }
             if Task.isCancelled { return .shuttingDown }
             if state.withLock({ $0.isDoubtful }) { return refuse("its length is another than before", .corrupt) }
             guard let delay = patience.delay(after: error, progress: received - before) else {
@@ -157,6 +174,7 @@ final class Passage: BlobSink {
             await context.time.sleep(delay)
             if Task.isCancelled { return .shuttingDown }
         }
+        guard hasAll else { return .shuttingDown }
         if let verifier, !verifier.matches() {
             context.metrics.add(to: .digestMismatches)
             return refuse("it has another digest than asked for", .corrupt)
@@ -178,6 +196,34 @@ final class Passage: BlobSink {
         context.standings.answered(repository.upstream, askedAt: askedAt)
         state.withLock { $0.progress.learned(length: $0.progress.received) }
         return hasAll ? nil : .unavailable(.truncated)
+    }
+
+    // MARK: - Long rests
+
+    /// A client that takes nothing for so long holds no place at the upstream, where others wait for one.
+    static let longestRest = Duration.seconds(5)
+
+    /// Lets go of a transfer that rests for too long; it goes on when its client does.
+    private func watchRests() async {
+        while !Task.isCancelled {
+            await context.time.sleep(Self.longestRest / 2)
+            let now = context.time.monotonic()
+            let goOn: (@Sendable () -> Void)? = state.withLock { state in
+                guard let since = state.restsSince, now - since >= Self.longestRest, let goOn = state.goOn else {
+                    return nil
+                }
+                (state.goOn, state.restsSince) = (nil, nil)
+                state.pause = Promise()
+                return goOn
+            }
+            // To be refused what it hands over then.
+            goOn?()
+        }
+    }
+
+    private func wait(for pause: Promise<Void>) async {
+        while !Task.isCancelled, await pause.value(until: context.time.deadline(in: .seconds(3600))) == nil {}
+        state.withLock { $0.pause = nil }
     }
 
     private var received: Int { state.withLock { $0.progress.received } }

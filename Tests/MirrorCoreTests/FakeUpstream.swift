@@ -33,6 +33,7 @@ final class FakeUpstream: Upstream {
         var ignoresRange = false
         /// How often a sink has let a transfer rest, and what all have taken.
         var rests = 0
+        var refusals = 0
         var handedOver = 0
         /// Fails blob transfers after their last byte.
         var endsWith: UpstreamError?
@@ -70,6 +71,9 @@ final class FakeUpstream: Upstream {
 
     /// How often a sink has let a transfer rest.
     var rests: Int { content.withLock { $0.rests } }
+
+    /// How many transfers sinks have refused, at their heads or later.
+    var refusals: Int { content.withLock { $0.refusals } }
 
     /// The bytes of blobs that sinks have taken.
     var handedOver: Int { content.withLock { $0.handedOver } }
@@ -197,6 +201,7 @@ final class FakeUpstream: Upstream {
         guard let bytes, has(digest, repository) else { throw .notFound }
         let start = plan.ignoresRange ? 0 : offset
         guard sink.begin(BlobHead(offset: start, length: plan.omitsLength ? nil : bytes.count)) else {
+            content.withLock { $0.refusals += 1 }
             throw .refusedBySink
         }
         var position = start
@@ -221,7 +226,9 @@ final class FakeUpstream: Upstream {
             case .taken:
                 content.withLock { $0.handedOver += piece.count }
                 return
-            case .refused: throw .refusedBySink
+            case .refused:
+                content.withLock { $0.refusals += 1 }
+                throw .refusedBySink
             case .full(let register):
                 content.withLock { $0.rests += 1 }
                 let (stream, goOn) = AsyncStream<Void>.makeStream()

@@ -138,4 +138,22 @@ struct FlightStateTests {
         #expect(next(&state, &readers[0]) == "corrupt")
         #expect(next(&state, &readers[1]) == "50000..<\(length)")
     }
+
+    @Test("readers of a flight that is handed over go on by themselves, unless what they have came from a wrong file")
+    func handedOver() {
+        var state = FlightState()
+        _ = state.began(file: file, length: length)
+        state.received(bytes: 50_000)
+        var fresh = position(0..<length)
+        var early = position(0..<length)
+        #expect(next(&state, &early) == "0..<50000")
+        _ = state.mismatched()
+        _ = state.began(file: file, length: length)
+        var waiting = position(0..<length)
+        #expect(next(&state, &waiting) == "wait")
+        #expect(state.passed().count == 1)
+        #expect(next(&state, &fresh) == "passed")
+        #expect(next(&state, &waiting) == "passed")
+        #expect(next(&state, &early) == "corrupt")
+    }
 }

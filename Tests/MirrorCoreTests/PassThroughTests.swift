@@ -93,6 +93,24 @@ struct PassThroughTests {
         #expect(client.bytes == bytes)
     }
 
+    @Test("a client that takes nothing for long holds no place at its upstream, and gets all when it does")
+    func longRest() async throws {
+        let bench = smallBench()
+        let digest = bench.hub.add(blob: bytes)
+        let client = SlowClient(try await growing(bench, digest).0, 0..<bytes.count)
+        _ = try client.takeAvailable()
+        while bench.hub.rests == 0 { await Task.yield() }
+        while bench.hub.refusals < 2 {
+            bench.clock.advance(by: Passage.longestRest / 2)
+            await Task.yield()
+        }
+        let received = bench.hub.handedOver
+        try await client.readToEnd()
+        #expect(client.bytes == bytes)
+        #expect(bench.hub.handedOver == bytes.count)
+        #expect(bench.hub.requests.last?.offset == received)
+    }
+
     @Test("a client that leaves ends its fetch, one that rests too")
     func leaving() async throws {
         let bench = smallBench()
@@ -125,7 +143,7 @@ struct PassThroughTests {
 
     @Test("an upstream that stays broken cuts the client")
     func staysBroken() async throws {
-        let bench = smallBench()
+        let bench = Bench(space: SpaceLimits(maxSize: 300_000)) { $0.retries = 2 }
         let digest = bench.hub.add(blob: bytes)
         bench.hub.change { $0.cuts = [bytes.count] + Array(repeating: 100_000, count: 100) }
         await #expect(throws: MirrorError.unavailable(reason: "truncated", retryAfter: nil)) {
