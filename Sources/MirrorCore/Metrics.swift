@@ -25,6 +25,9 @@ package final class Metrics: Sendable {
         case quotaSpent = "tidepool_quota_spent_total"
         case credentialsRefused = "tidepool_upstream_credentials_refused"
         case damaged = "tidepool_damaged_total"
+        case passthrough = "tidepool_passthrough_total"
+        case spoolBytes = "tidepool_spool_bytes"
+        case cacheLimit = "tidepool_cache_limit_bytes"
 
         fileprivate var help: String {
             switch self {
@@ -46,12 +49,16 @@ package final class Metrics: Sendable {
             case .quotaSpent: "Manifest reads charged to the quota since the first start, restarts included."
             case .credentialsRefused: "Whether the upstream refuses the configured credentials (1) or not (0)."
             case .damaged: "Stored objects that were found missing, short, unreadable or with another digest."
+            case .passthrough: "Blob answers that were passed through, because there was no room for the blob."
+            case .spoolBytes: "Bytes of blobs that are being fetched or wait to be."
+            case .cacheLimit: "The bound on stored blobs and those being fetched, together."
             }
         }
 
         fileprivate var isGauge: Bool {
             switch self {
-            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining, .credentialsRefused:
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining, .credentialsRefused,
+                .spoolBytes, .cacheLimit:
                 true
             default: false
             }
@@ -62,8 +69,10 @@ package final class Metrics: Sendable {
             case .requests: ["upstream", "kind", "method", "status", "cache"]
             case .sentBytes: ["cache"]
             case .upstreamRequests: ["upstream", "kind", "status"]
-            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
-            case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
+            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused, .passthrough: ["upstream"]
+            case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes, .spoolBytes,
+                .cacheLimit:
+                []
             case .cacheObjects, .evictions, .damaged: ["kind"]
             case .staleServed: ["upstream", "reason"]
             case .quotaLimit, .quotaRemaining: ["upstream", "account"]

@@ -65,6 +65,8 @@ package enum CacheOutcome: Hashable, Sendable {
     case stale(reason: String, checkedAt: WallTime)
     /// Asked for and kept.
     case miss
+    /// Asked for, and not kept for want of room.
+    case passed
     /// Came with a fetch that somebody else started.
     case collapsed
     /// Held, and upstream confirmed just now that it still is what it was.
@@ -174,6 +176,8 @@ package protocol GrowingBlobReader: AnyObject {
 package enum ReadStep: Sendable {
     /// Send this part of the file, at once or in pieces, and then ask again.
     case send(any StoredFile, Range<Int>)
+    /// Send these bytes, which are in no file, and then ask again.
+    case sendBytes([UInt8])
     case wait
     /// All of the range has been sent, and what had to be verified was.
     case finished

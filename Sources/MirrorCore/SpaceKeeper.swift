@@ -18,7 +18,7 @@ final class SpaceKeeper: Sendable {
     private let evictor: Evictor
     private let store: any BlobStore
     private let index: any CacheInventory
-    private let limits: SpaceLimits
+    let limits: SpaceLimits
     private let time: Timekeeper
 
     private struct State {
@@ -48,6 +48,7 @@ final class SpaceKeeper: Sendable {
         self.time = time
         state = Locked(State(account: SpaceAccount(limits)))
         evictor = Evictor(store: store, index: index, metrics: metrics, logger: logger)
+        if limits.maxSize != .max { metrics.set(.cacheLimit, to: limits.maxSize) }
     }
 
     // MARK: - Promises
@@ -128,6 +129,13 @@ final class SpaceKeeper: Sendable {
         let reserved = state.withLock { $0.account.reservations }
         let waiting = store.unfinishedBlobs.reduce(0) { $0 + (reserved[$1.digest] == nil ? $1.received : 0) }
         return index.totals().blobBytes + waiting
+    }
+
+    /// What spools have, those that wait and those of flights.
+    var spooledBytes: Int {
+        let flying = state.withLock { Array($0.flights.values) }
+        let waiting = store.unfinishedBlobs.filter { blob in !flying.contains { $0.digest == blob.digest } }
+        return flying.reduce(0) { $0 + $1.received } + waiting.reduce(0) { $0 + $1.received }
     }
 
     private func isReserved(_ digest: Digest) -> Bool {

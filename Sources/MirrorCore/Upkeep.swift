@@ -24,6 +24,7 @@ extension PullThrough {
         await recordStrays()
         while !Task.isCancelled {
             await context.keeper.look()
+            context.publishTotals()
             await time.sleep(Self.interval)
         }
     }

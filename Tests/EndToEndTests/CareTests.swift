@@ -11,16 +11,6 @@ extension EndToEnd {
 
         private static func path(_ blob: Content) -> String { "/v2/library/app/blobs/\(blob.digest)" }
 
-        /// What the files of blobs and spools have at this moment.
-        private static func bytes(in directory: TemporaryDirectory) -> Int {
-            ["data/blobs", "data/spool"]
-                .flatMap { name in directory.files(under: name).map { directory.path("\(name)/\($0)") } }
-                .reduce(0) { sum, path in
-                    let size = try? FileManager.default.attributesOfItem(atPath: path)[.size]
-                    return sum + ((size as? UInt64).map { Int($0) } ?? 0)
-                }
-        }
-
         @Test("transfers cut at any place reach their clients whole, for hardly more bytes from the upstream")
         func cuts() async throws {
             try await Stage.run { stage in
@@ -74,25 +64,16 @@ extension EndToEnd {
                 #expect(try await stage.client.get("/v2/library/app/manifests/1").status == 200)
                 let blobs = (0..<80).map { Content(seed: 4300 + UInt64($0), count: 1 << 20) }
                 for blob in blobs { stage.hub.publish(blob, as: "library/app") }
-                let directory = stage.mirror.directory
-                let watch = Task {
-                    var most = 0
-                    while !Task.isCancelled {
-                        most = max(most, Self.bytes(in: directory))
-                        try? await Task.sleep(for: .milliseconds(2))
-                    }
-                    return most
-                }
-                for start in stride(from: 0, to: blobs.count, by: 4) {
-                    try await withThrowingTaskGroup { group in
-                        for blob in blobs[start..<start + 4] {
-                            group.addTask { try await stage.client.get(Self.path(blob)).isExactly(blob) }
+                let most = try await DiskWatch.most(in: stage.mirror.directory) {
+                    for start in stride(from: 0, to: blobs.count, by: 4) {
+                        try await withThrowingTaskGroup { group in
+                            for blob in blobs[start..<start + 4] {
+                                group.addTask { try await stage.client.get(Self.path(blob)).isExactly(blob) }
+                            }
+                            for try await isExact in group { #expect(isExact) }
                         }
-                        for try await isExact in group { #expect(isExact) }
                     }
                 }
-                watch.cancel()
-                let most = await watch.value
                 #expect(most <= (8 << 20) / 100 * 101, "\(most) bytes at a time")
                 #expect(most >= 4 << 20, "the cache is hardly used: \(most) bytes")
                 #expect(try await stage.client.metric("tidepool_evictions_total") > 60)
