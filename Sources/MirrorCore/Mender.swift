@@ -20,20 +20,43 @@ struct Mender: Sendable {
         repairs: Bool
     ) async throws(CareError) -> DamagedObject? {
         guard let problem = DamagedObject.Problem(verdict), isStored(object) else { return nil }
-        try await discard(object, problem)
         mirror.context.metrics.add(to: .damaged, object.kind.label)
+        let remedy: DamagedObject.Remedy
+        if await restore(object, problem) {
+            remedy = .restored
+        } else {
+            try await discard(object, problem)
+            remedy = repairs ? try await repair(object) : .onDemand
+        }
         mirror.context.logger.error(
-            "stored content is bad; it is fetched again when it is asked for",
+            "stored content is bad",
             metadata: [
                 "digest": "\(object.digest)", "kind": "\(object.kind.label)", "problem": "\(problem.rawValue)",
+                "remedy": "\(remedy.rawValue)",
             ]
         )
         return DamagedObject(
             digest: "\(object.digest)",
             kind: object.kind.label,
             problem: problem,
-            remedy: repairs ? try await repair(object) : .onDemand
+            remedy: remedy
         )
+    }
+
+    /// Writes a manifest's file again from the copy that the index has of it; `false` where it has none.
+    ///
+    /// Clients are served from that copy, and a fetch would cost quota.
+    private func restore(_ object: StoredObject, _ problem: DamagedObject.Problem) async -> Bool {
+        guard object.kind == .manifest, let bytes = reader.indexedManifest(object.digest),
+            reader.store.digest(of: bytes, object.digest.algorithm) == object.digest
+        else { return false }
+        do throws(StoreError) {
+            if problem != .missing { try await reader.store.quarantine(object.digest, .manifest) }
+            try await reader.store.store(bytes, as: object.digest, .manifest)
+            return true
+        } catch {
+            return false
+        }
     }
 
     private func isStored(_ object: StoredObject) -> Bool {

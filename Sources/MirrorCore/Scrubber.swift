@@ -32,7 +32,6 @@ package final class Scrubber: Sendable {
         let time = caretaker.time
         let totals = caretaker.index.totals()
         let rate = plan.bytesPerSecond(for: totals.blobBytes + totals.manifestBytes)
-        let index = caretaker.index
         do throws(CareError) {
             try await caretaker.look(
                 from: record.place ?? .start,
@@ -40,10 +39,9 @@ package final class Scrubber: Sendable {
             ) { object, verdict throws(CareError) in
                 guard let verdict else { return }
                 _ = try await caretaker.mender.treat(object, verdict, repairs: false)
-            } mark: { place in
-                index.post([.bookmark(.scrub, ScrubRecord(startedAt: record.startedAt, place: place).bytes)])
+            } bookmark: { place in
+                .bookmark(.scrub, ScrubRecord(startedAt: record.startedAt, place: place).bytes)
             }
-            index.post([.bookmark(.scrub, ScrubRecord(startedAt: record.startedAt, place: nil).bytes)])
         } catch {
             guard error != .stopped else { return }
             caretaker.logger.error("the scrub cannot go on now", metadata: ["error": "\(error)"])

@@ -16,7 +16,9 @@ struct CareBench {
     let bench = Bench()
     let caretaker: Caretaker
 
-    init() {
+    /// With an index that knows all that is on the disk, or with one that is new.
+    init(isIndexNew: Bool = false) {
+        if !isIndexNew { bench.index.post([.rebuilt]) }
         caretaker = Caretaker(of: bench.mirror, index: bench.index, store: bench.store) { 4096 }
     }
 
