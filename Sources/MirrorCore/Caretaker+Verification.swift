@@ -9,14 +9,18 @@ extension Caretaker {
         var total = VerifyTotal()
         var progress = CareProgress(objects: 0, bytes: 0, totalBytes: try await bytes(from: start))
         var told = time.monotonic()
+        let tell = { (damage: DamagedObject) async throws(CareError) in
+            total.damaged += 1
+            if damage.remedy.isDone { total.mended += 1 }
+            try await report(.damage(damage))
+        }
+        if options.repairs { try await mender.repairWhatIsLeft(tell) }
         try await look(from: start ?? .start, pace) { object, verdict throws(CareError) in
             total.objects += 1
             total.bytes += object.size
             if let verdict {
                 if let damage = try await mender.treat(object, verdict, repairs: options.repairs) {
-                    total.damaged += 1
-                    if damage.remedy.isDone { total.mended += 1 }
-                    try await report(.damage(damage))
+                    try await tell(damage)
                 }
             } else {
                 total.unread += 1

@@ -5,9 +5,12 @@ import OCI
 struct Mender: Sendable {
     private let reader: CacheReader
     private let mirror: PullThrough
+    /// What there was no repair for, or none was wished.
+    private let left: DamageList
 
     init(_ reader: CacheReader, for mirror: PullThrough) {
         self.reader = reader
+        left = DamageList(in: reader.index)
         self.mirror = mirror
     }
 
@@ -26,7 +29,10 @@ struct Mender: Sendable {
             remedy = .restored
         } else {
             try await discard(object, problem)
-            remedy = repairs ? try await repair(object) : .onDemand
+            // Before it is tried, which may be ended.
+            let entry = DamageList.Entry(digest: object.digest, kind: object.kind, problem: problem)
+            left.add(entry)
+            remedy = repairs ? try await repair(entry) : .onDemand
         }
         mirror.context.logger.error(
             "stored content is bad",
@@ -82,10 +88,34 @@ struct Mender: Sendable {
         mirror.context.publishTotals()
     }
 
-    private func repair(_ object: StoredObject) async throws(CareError) -> DamagedObject.Remedy {
-        for repository in try await reader.repositories(having: object.digest, object.kind) {
+    /// Fetches what was found bad earlier, and what nobody has asked for since.
+    func repairWhatIsLeft(_ report: (DamagedObject) async throws(CareError) -> Void) async throws(CareError) {
+        for entry in left.entries {
+            let isStored = reader.index.storedObject(entry.digest, entry.kind) != nil
+            let isNeeded = entry.kind == .manifest || reader.isReferenced(entry.digest)
+            guard !isStored, isNeeded, try await !reader.repositories(having: entry.digest, entry.kind).isEmpty else {
+                left.remove(entry)
+                continue
+            }
+            let remedy = try await repair(entry)
+            try await report(
+                DamagedObject(
+                    digest: "\(entry.digest)",
+                    kind: entry.kind.label,
+                    problem: entry.problem,
+                    remedy: remedy
+                )
+            )
+        }
+    }
+
+    private func repair(_ entry: DamageList.Entry) async throws(CareError) -> DamagedObject.Remedy {
+        for repository in try await reader.repositories(having: entry.digest, entry.kind) {
             guard !Task.isCancelled else { throw .stopped }
-            if await mirror.refetch(object.digest, object.kind, in: repository) { return .fetched }
+            if await mirror.refetch(entry.digest, entry.kind, in: repository) {
+                left.remove(entry)
+                return .fetched
+            }
         }
         return .unavailable
     }

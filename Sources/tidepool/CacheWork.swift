@@ -5,6 +5,7 @@ import Foundation
 import Locking
 import Logging
 import MirrorCore
+import Posix
 import RegistryHTTP
 import Settings
 
@@ -73,7 +74,11 @@ struct CacheWork {
 
     func perform(_ task: CareTask, _ observe: @escaping @Sendable (CareReport) -> Void) async throws {
         let socket = "\(settings.dataDirectory)/control.sock"
-        if try await askMirror(task, socket, observe) { return }
+        do {
+            if try await askMirror(task, socket, observe) { return }
+        } catch let error as SystemCallError {
+            throw DataDirectoryError.unusable(path: settings.dataDirectory, error)
+        }
         let mirror: StoredMirror
         do {
             mirror = try StoredMirror(settings, logger: logger)

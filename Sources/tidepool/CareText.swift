@@ -58,7 +58,7 @@ enum CareText {
             ("manifests", amount(stats.manifests, stats.manifestBytes) + manifestLimit),
             ("blobs", amount(stats.blobs, stats.blobBytes)),
             ("unreferenced", amount(stats.unreferencedBlobs, stats.unreferencedBytes)),
-            ("pinned", "\(amount(stats.pinnedObjects, stats.pinnedBytes)) by \(Amount.count(stats.pins, "pin"))"),
+            ("pinned", pinned(stats)),
             ("spool", Amount.bytes(stats.spoolBytes)),
             ("unfinished", amount(stats.unfinished, stats.unfinishedBytes)),
             ("repositories", "\(stats.repositories), \(Amount.count(stats.tags, "tag"))"),
@@ -72,6 +72,11 @@ enum CareText {
         ]
         return rows.map { name, value in name + String(repeating: " ", count: 14 - name.count) + value }
             .joined(separator: "\n")
+    }
+
+    private static func pinned(_ stats: CacheStats) -> String {
+        let amount = amount(stats.pinnedObjects, stats.pinnedBytes)
+        return stats.pins == 0 ? amount : "\(amount) by \(Amount.count(stats.pins, "pin"))"
     }
 
     private static func amount(_ count: Int, _ bytes: Int) -> String {

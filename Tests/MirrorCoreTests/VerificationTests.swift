@@ -108,6 +108,32 @@ struct VerificationTests {
         #expect(care.bench.hub.requests.count == asked)
     }
 
+    @Test("what was found bad before is fetched by a later repair, unless somebody had it fetched")
+    func repairedLater() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer", "another layer")
+        try await care.pull("1", image)
+        for blob in image.blobs.dropFirst() { care.bench.store.damage(blob, .blob, to: [1]) }
+        #expect(try await care.verified().damaged == 2)
+        _ = try await care.bench.blob(image.blobs[1])
+        await care.bench.settled()
+        // In a process that did not find it.
+        let later = Caretaker(of: care.bench.mirror, index: care.bench.index, store: care.bench.store)
+        let found = Locked<[CareReport]>([])
+        try await later.perform(.verify(VerifyOptions(repairs: true))) { report in found.withLock { $0.append(report) }
+        }
+        let expected = DamagedObject(
+            digest: "\(image.blobs[2])",
+            kind: "blob",
+            problem: .damaged,
+            remedy: .fetched
+        )
+        #expect(found.withLock { $0.first } == .damage(expected))
+        #expect(try await care.show("nginx:1").survival == .whole)
+        #expect(care.bench.index.bookmark(.damage) == nil)
+        #expect(try await care.verified(.verify(VerifyOptions(repairs: true))).damaged == 0)
+    }
+
     @Test("one that is ended early leaves its place, to the object")
     func endedEarly() async throws {
         let care = CareBench()
