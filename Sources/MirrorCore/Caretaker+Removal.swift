@@ -138,7 +138,8 @@ extension Caretaker {
             else { return }
             try await evict([object], &removed)
         }
-        for kind in ContentKind.allCases {
+        // Manifests first: they tell which blobs are needed.
+        for kind in CarePlace.start.kinds {
             try await reader.eachBatch(of: kind) { batch throws(CareError) in
                 for content in batch.contents where isOrphan(content.digest, kind) {
                     try await settle(content, kind, &removed)

@@ -22,6 +22,12 @@ struct CareBench {
         caretaker = Caretaker(of: bench.mirror, index: bench.index, store: bench.store) { 4096 }
     }
 
+    /// Turns the clock to the time of day, by which the index in memory notes uses.
+    func catchUp() {
+        let now = bench.clock.timekeeper.wall()
+        bench.clock.advance(by: .milliseconds(WallTime.now().milliseconds - now.milliseconds + 60_000))
+    }
+
     /// Adds an image to the Hub; layers of one text are one blob.
     func publish(_ repository: String, _ tag: String?, _ layers: String...) -> Image {
         let blobs = layers.map { bench.hub.add(blob: Array($0.utf8)) }

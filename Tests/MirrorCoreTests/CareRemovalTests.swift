@@ -105,6 +105,7 @@ struct CareRemovalTests {
         for (bytes, kind) in [(layer, ContentKind.blob), (stray, .blob), (manifest, .manifest)] {
             try await care.bench.store.store(bytes, as: sha256(bytes), kind)
         }
+        care.catchUp()
         #expect(try await care.removed(.collect) == RemovedTotal())
         #expect(care.isStored(sha256(layer), .blob) && care.isStored(sha256(manifest), .manifest))
         #expect(care.isStored(sha256(stray), .blob), "for an hour")
@@ -128,14 +129,13 @@ struct CareRemovalTests {
         try await care.pull("1", image)
         _ = try await care.bench.blob(stray)
         await care.bench.settled()
-        let now = care.bench.clock.timekeeper.wall()
-        care.bench.clock.advance(by: .milliseconds(WallTime.now().milliseconds - now.milliseconds + 60_000))
+        care.catchUp()
         #expect(try await care.removed(.collect).blobs == 0)
         care.bench.clock.advance(by: .seconds(3600))
         let removed = try await care.removed(.collect)
         #expect(removed.blobs == 1 && removed.bytes == 5)
         #expect(!care.isStored(stray, .blob))
-        #expect(try await care.show("nginx:1").survival == .whole)
+        #expect(image.blobs.allSatisfy { care.isStored($0, .blob) })
     }
 
     @Test("gc removes files that the index does not know, and takes in manifests and what they name")
