@@ -22,6 +22,8 @@ package final class PullThrough: Sendable {
     let adoptions = WorkTable<Digest, Bool>()
     /// What looks after the cache in the background, once started.
     let upkeep = Locked<Task<Void, Never>?>(nil)
+    /// The walk through what is on the disk, once begun: see ``takeStock()``.
+    let stocktaking = Locked<Task<Void, Never>?>(nil)
     /// What manifests name that are only being written down.
     let recentClaims = RecentDigests()
     /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
