@@ -75,6 +75,11 @@ struct FlightRunner: Sendable {
         return await failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
     }
 
+    /// Whether there is nothing behind what is here: a process that was killed before it landed a blob has left all of it.
+    private func isOutOfRange(_ error: UpstreamError) -> Bool {
+        error == .rangeRefused && flight.received > 0
+    }
+
     /// One transfer from a source, on from what is here; returns why it ended early.
     private func leg(_ source: FlightSource, _ journey: inout Journey) async -> UpstreamError? {
         let before = flight.received

@@ -209,6 +209,16 @@ final class SpaceKeeper: Sendable {
 
     // MARK: - One round at a time
 
+    /// Runs `body` while nothing is being given up: what it finds on the disk is not on its way out.
+    func betweenRounds(_ body: @escaping @Sendable () async -> Void) async {
+        await round(body)
+    }
+
+    /// Returns when the digest is not on its way out: a file that came now would go with the one before.
+    func whenGone(_ digest: Digest) async {
+        while isLeaving(digest) { await round {} }
+    }
+
     private func round(_ body: @escaping @Sendable () async -> Void) async {
         await enqueue(body).value
     }
