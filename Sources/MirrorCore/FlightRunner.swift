@@ -60,7 +60,7 @@ struct FlightRunner: Sendable {
 
     private func transfer(_ journey: inout Journey) async -> End {
         while let source = flight.currentSource() {
-            if !isComplete, let error = await leg(source, &journey), !isComplete {
+            if !isComplete, let error = await leg(source, &journey), !isComplete, !isOutOfRange(error) {
                 if let end = await react(to: error, from: source, &journey) { return end }
                 continue
             }
@@ -154,6 +154,7 @@ struct FlightRunner: Sendable {
         guard let spool = sink.spool else { return }
         guard !sink.isPassing else { return spool.discard() }
         do {
+            await context.keeper.whenGone(flight.digest)
             try await land(spool)
             let membership = Membership(mediaType: MediaType.octetStream, provedAt: context.time.wall())
             try await context.index.commit([
