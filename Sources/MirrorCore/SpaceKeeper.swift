@@ -75,17 +75,23 @@ final class SpaceKeeper: Sendable {
         if reserve(total, for: flight) { return true }
         // What can never fit in costs nobody else's content.
         guard total <= limits.maxSize else { return false }
-        await round { [self] in
-            await measure()
-            guard shortage(of: total, for: flight) <= stored else { return }
-            await evictor.evictBlobs(
-                sparing: { self.isSpared($0, for: flight) },
-                until: { self.reserve(total, for: flight) ? 0 : self.shortage(of: total, for: flight) },
-                giving: leaving
-            )
+        // What one round frees, others may take before this flight asks again.
+        for _ in 0..<Self.mostRounds {
+            await round { [self] in
+                await measure()
+                guard shortage(of: total, for: flight) <= stored else { return }
+                await evictor.evictBlobs(
+                    sparing: { self.isSpared($0, for: flight) },
+                    until: { self.reserve(total, for: flight) ? 0 : self.shortage(of: total, for: flight) },
+                    giving: leaving
+                )
+            }
+            if reserve(total, for: flight) { return true }
         }
-        return reserve(total, for: flight)
+        return false
     }
+
+    private static let mostRounds = 4
 
     /// The device is full whatever the account says: gives up at least so many bytes; `false` when there was nothing.
     func makeRoomOnDevice(_ bytes: Int) async -> Bool {
