@@ -7,13 +7,15 @@ extension EndToEnd {
     struct FullIndexTests {
         @Test("makes room or does without: every pull succeeds, also after a restart, and costs its quota once")
         func pulls() async throws {
-            let hub = try await ScriptedHub.start()
+            var hubOptions = HubOptions()
+            hubOptions.quota = nil
+            let hub = try await ScriptedHub.start(hubOptions)
             var options = TidepoolProcess.Options()
             options.topLevel = ["cache: { max_size: 1GB, min_free: 1MB, index_map_size: 1MiB }"]
             var mirror = try await RestartingMirror(upstream: hub.endpoint, options)
-            // Ten blobs each, so that there is much to record.
+            // Ten references each, so that there is much to record.
             let layers = [Int](repeating: 1000, count: 10)
-            let images = (0..<80).map { TestImage.single(seed: 4800 + UInt64($0), layers: layers) }
+            let images = (0..<300).map { TestImage.single(seed: 4800 + UInt64($0), layers: layers) }
             for (number, image) in images.enumerated() {
                 hub.publish(image, as: "library/app\(number)", tags: ["1"])
             }
@@ -22,7 +24,7 @@ extension EndToEnd {
                     let repository = "/v2/library/app\(number)"
                     let manifest = try await mirror.client.get("\(repository)/manifests/1")
                     #expect(manifest.isExactly(image.manifest.content), "\(pass) \(number): \(manifest)")
-                    for blob in image.blobs {
+                    for blob in image.blobs where number % 15 == 0 {
                         let response = try await mirror.client.get("\(repository)/blobs/\(blob.digest)")
                         #expect(response.isExactly(blob), "\(pass) \(number): \(response)")
                     }

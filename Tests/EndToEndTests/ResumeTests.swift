@@ -87,9 +87,11 @@ extension EndToEnd {
                 let blob = stage.hub.publish(Content(seed: 4102, count: 2 << 20), as: "library/app")
                 let fault: Fault = untold == .chunked ? .chunked : .without(header: "content-length")
                 stage.hub.script(Self.cdn, fault, .cut(after: 700_000))
-                #expect(try await stage.client.get(Self.path(blob)).isExactly(blob))
+                let response = try await stage.client.get(Self.path(blob))
+                #expect(response.isExactly(blob), "\(response)")
                 let starts = stage.hub.log.matching(Self.cdn).map(Self.start)
-                #expect(starts == [0, 700_000], "\(stage.hub.log)")
+                // Where nothing says that the body broke off, the digest may be the first to, and then all of it comes again.
+                #expect(starts == [0, 700_000] || untold == .untilClosed && starts == [0, 0], "\(stage.hub.log)")
             }
         }
 

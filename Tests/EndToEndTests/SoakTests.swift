@@ -122,7 +122,7 @@ extension EndToEnd {
                 let mark = hub.log.entries.count
                 try await Self.kill(mirror.process, round: round, &random, findings)
                 for file in held {
-                    let digest = "sha256:" + (file.split(separator: "/").last ?? "")
+                    let digest = "sha256:\(file.split(separator: "/").last ?? "")"
                     #expect(hub.log.since(mark).count(.GET, role: .registry, kind: .manifest, reference: digest) == 0)
                 }
                 try await mirror.start()
