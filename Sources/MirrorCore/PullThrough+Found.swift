@@ -29,13 +29,16 @@ extension PullThrough {
         }
     }
 
+    /// A file that cannot be opened now is there all the same.
     private static func isThere(_ change: IndexChange, in store: any BlobStore) -> Bool {
-        let file: (any StoredFile)?? =
+        do throws(StoreError) {
             switch change {
-            case .blob(let digest, _): try? store.open(digest, .blob)
-            case .manifest(let digest, _, _): try? store.open(digest, .manifest)
-            default: nil
+            case .blob(let digest, _): return try store.open(digest, .blob) != nil
+            case .manifest(let digest, _, _): return try store.open(digest, .manifest) != nil
+            default: return false
             }
-        return (file ?? nil) != nil
+        } catch {
+            return true
+        }
     }
 }
