@@ -31,7 +31,7 @@ extension PullThrough {
                 return false
             }
             guard let size = try context.store.open(digest, .blob)?.size else { return false }
-            await record([.blob(digest, size: size)])
+            await record(found: .blob(digest, size: size))
             return true
         } catch {
             context.logger.warning(

@@ -63,7 +63,7 @@ struct FlightRunner: Sendable {
 
     private func transfer(_ journey: inout Journey) async -> End {
         while let source = flight.currentSource() {
-            if !isComplete, let error = await leg(source, &journey), !isComplete {
+            if !isComplete, let error = await leg(source, &journey), !isComplete, !isOutOfRange(error) {
                 if let end = await react(to: error, from: source, &journey) { return end }
                 continue
             }
@@ -76,6 +76,11 @@ struct FlightRunner: Sendable {
             guard startOver(after: source, &journey) else { return await failed(.corrupt) }
         }
         return await failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
+    }
+
+    /// Whether there is nothing behind what is here: a process that was killed before it landed a blob has left all of it.
+    private func isOutOfRange(_ error: UpstreamError) -> Bool {
+        error == .rangeRefused && flight.received > 0
     }
 
     /// One transfer from a source, on from what is here; returns why it ended early.
@@ -155,6 +160,7 @@ struct FlightRunner: Sendable {
     func land(from source: FlightSource) async {
         guard let spool = sink.spool else { return }
         do {
+            await context.keeper.whenGone(flight.digest)
             try await land(spool)
             let membership = Membership(mediaType: MediaType.octetStream, provedAt: context.time.wall())
             try await context.index.commit([

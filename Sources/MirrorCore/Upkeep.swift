@@ -88,8 +88,8 @@ extension PullThrough {
             }
         }
         guard !changes.isEmpty else { return 0 }
-        try await index.commit(changes)
+        let count = try await recordFound(changes)
         context.keeper.tidyIfDue()
-        return changes.count
+        return count
     }
 }

@@ -156,6 +156,9 @@ package enum UpstreamError: Error, Hashable, Sendable {
     /// The caller was cancelled.
     case cancelled
 
+    /// There is nothing from the offset on that was asked for (416).
+    package static let rangeRefused = Self.unusable("the range was refused")
+
     /// The ways in which no usable answer comes.
     package enum Outage: Hashable, Sendable {
         case dns

@@ -200,6 +200,7 @@ final class FakeUpstream: Upstream {
         }
         guard let bytes, has(digest, repository) else { throw .notFound }
         let start = plan.ignoresRange ? 0 : offset
+        if start > 0, start >= bytes.count { throw .rangeRefused }
         guard sink.begin(BlobHead(offset: start, length: plan.omitsLength ? nil : bytes.count)) else {
             content.withLock { $0.refusals += 1 }
             throw .refusedBySink
