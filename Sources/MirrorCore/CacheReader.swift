@@ -12,6 +12,23 @@ struct CacheReader: Sendable {
         await manifestBytes(digest).flatMap { Manifest($0) }
     }
 
+    /// The index's own copy of a manifest, if it has one that is right.
+    func intactCopy(of digest: Digest) -> [UInt8]? {
+        copy(of: digest).flatMap { store.digest(of: $0, digest.algorithm) == digest ? $0 : nil }
+    }
+
+    func hasDamagedCopy(of digest: Digest) -> Bool {
+        copy(of: digest) != nil && intactCopy(of: digest) == nil
+    }
+
+    private func copy(of digest: Digest) -> [UInt8]? {
+        let copy: [UInt8]?? = index.withManifest(digest) { _, bytes in
+            guard let bytes else { return nil }
+            return Array(copying: bytes)
+        }
+        return copy ?? nil
+    }
+
     private func manifestBytes(_ digest: Digest) async -> [UInt8]? {
         let found: [UInt8]?? = index.withManifest(digest) { _, bytes in
             guard let bytes else { return nil }
@@ -19,7 +36,9 @@ struct CacheReader: Sendable {
         }
         guard let found else { return nil }
         if let found { return found }
-        guard let file = try? store.open(digest, .manifest), file.size <= Manifest.maximumSize else { return nil }
+        guard case .intact(let file) = try? await store.opened(digest, .manifest),
+            file.size <= Manifest.maximumSize
+        else { return nil }
         return try? await store.contents(of: file)
     }
 

@@ -20,6 +20,7 @@ struct Mender: Sendable {
         repairs: Bool
     ) async throws(CareError) -> DamagedObject? {
         guard let problem = DamagedObject.Problem(verdict), isStored(object) else { return nil }
+        let copy = object.kind == .manifest ? reader.intactCopy(of: object.digest) : nil
         try await discard(object, problem)
         mirror.context.metrics.add(to: .damaged, object.kind.label)
         mirror.context.logger.error(
@@ -32,8 +33,34 @@ struct Mender: Sendable {
             digest: "\(object.digest)",
             kind: object.kind.label,
             problem: problem,
-            remedy: repairs ? try await repair(object) : .onDemand
+            remedy: try await remedy(for: object, copy, repairs: repairs)
         )
+    }
+
+    /// What the index has of a manifest costs nothing to write again, whoever asks for it.
+    private func remedy(
+        for object: StoredObject,
+        _ copy: [UInt8]?,
+        repairs: Bool
+    ) async throws(CareError) -> DamagedObject.Remedy {
+        if let copy {
+            await mirror.record(await mirror.store(copy, as: object.digest))
+            if isStored(object) { return .fetched }
+        }
+        return repairs ? try await repair(object) : .onDemand
+    }
+
+    /// Writes the index's own copy of a manifest anew, from its file, if LMDB or the disk below it has damaged it.
+    ///
+    /// The file is right.
+    func mendCopy(of digest: Digest) async {
+        guard reader.hasDamagedCopy(of: digest), let bytes = await mirror.unrecordedManifest(digest) else { return }
+        mirror.context.metrics.add(to: .damaged, ContentKind.manifest.label)
+        mirror.context.logger.error(
+            "the index's copy of a manifest was bad, and is written anew from its file",
+            metadata: ["digest": "\(digest)"]
+        )
+        await mirror.record([.manifest(digest, bytes: bytes, references: Manifest(bytes)?.references ?? [])])
     }
 
     private func isStored(_ object: StoredObject) -> Bool {

@@ -18,8 +18,8 @@ package final class PullThrough: Sendable {
     let proofs = WorkTable<ContentKey, Result<Proof, UpstreamError>>()
     let tagLists = WorkTable<Repository, Result<[String], UpstreamError>>()
     let referrerLists = WorkTable<ContentKey, Result<FoundReferrers, MirrorError>>()
-    /// Files that the index does not know, being looked at.
-    let adoptions = WorkTable<Digest, Bool>()
+    /// Files that cannot be served as they are, being looked at.
+    let examinations = WorkTable<StoredName, Examination>()
     /// What looks after the cache in the background, once started.
     let upkeep = Locked<Task<Void, Never>?>(nil)
     /// What manifests name that are only being written down.
@@ -72,7 +72,7 @@ package final class PullThrough: Sendable {
         await tagChecks.cancelAll()
         await manifestFetches.cancelAll()
         await proofs.cancelAll()
-        await adoptions.cancelAll()
+        await examinations.cancelAll()
         await flights.cancelAll()
         await context.keeper.settled()
     }
@@ -80,7 +80,7 @@ package final class PullThrough: Sendable {
     /// Whether nothing is being asked, fetched or written down.
     var isIdle: Bool {
         tagChecks.isIdle && manifestFetches.isIdle && proofs.isIdle && tagLists.isIdle && referrerLists.isIdle
-            && adoptions.isIdle && flights.isIdle
+            && examinations.isIdle && flights.isIdle
     }
 
     // MARK: - What the parts share
