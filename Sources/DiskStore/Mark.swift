@@ -12,10 +12,11 @@ import Posix
 enum Mark {
     /// 10⁹ seconds, in nanoseconds: far from any age that a file is made with.
     private static let age: Int64 = 1_000_000_000_000_000_000
-    /// In nanoseconds: the kernel's clock for files ticks every few milliseconds.
-    private static let tolerance: Int64 = 20_000_000
-    /// A thread that loses its processor in mid-call misses the tolerance.
-    private static let attempts = 5
+    /// In nanoseconds: between reading the clock and setting the times some go by. What happens within it after a landing could
+    /// be hidden by putting the time back, so it is short.
+    private static let tolerance: Int64 = 2_000_000
+    /// The kernel's clock for files is some milliseconds late, and a thread may lose its processor in mid-call.
+    private static let attempts = 10
 
     static func isOn(_ status: FileStatus) -> Bool {
         let drift = status.changedNanoseconds &- status.modifiedNanoseconds &- age
@@ -29,7 +30,7 @@ enum Mark {
             try file.setModified(now &- age)
             let status = try file.status()
             if isOn(status) { return true }
-            // The clock of the file system may be another machine's.
+            // What the file system's clock said, which may be another machine's.
             now = status.changedNanoseconds
         }
         return false

@@ -21,6 +21,9 @@ struct MarkTests {
         try #require(store.keepsMarks)
     }
 
+    /// In microseconds: more than the tolerance of a mark.
+    static let sometime: UInt32 = 20_000
+
     /// What may happen to a stored file behind the store's back.
     enum Harm: CaseIterable, Sendable {
         case flipped, flippedWithItsTimePutBack, truncated, lengthened, replacedWithItsTime, madeADirectory, madeALink
@@ -28,6 +31,7 @@ struct MarkTests {
 
         func befall(_ path: String) throws {
             let status = try #require(try File.status(of: path))
+            usleep(MarkTests.sometime)
             switch self {
             case .flipped: try Self.flip(path)
             case .flippedWithItsTimePutBack:
@@ -95,6 +99,7 @@ struct MarkTests {
         let digest = try await land(.blob)
         let path = store.layout.path(of: digest, .blob)
         let modified = try #require(try File.status(of: path)).modifiedNanoseconds
+        usleep(Self.sometime)
         switch touch {
         case .copied, .copiedWithItsTime:
             try write(bytes, to: path + ".new")
@@ -103,11 +108,6 @@ struct MarkTests {
         case .changedMode: try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
         case .rewritten: try FileDescriptor.open(path, .update).write(bytes[..<10].span, at: 0)
         case .neverMarked: try FileDescriptor.open(path, .update).setModified(WallClock.nanoseconds)
-        }
-        // The tolerance is for the kernel's clock, so that much time has to go by for these.
-        if touch == .changedMode || touch == .copiedWithItsTime {
-            usleep(50_000)
-            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
         }
         #expect(throws: StoreError.doubtful) { _ = try store.open(digest, .blob) }
         #expect(try await store.stored(.blob, from: .start).contents.map(\.isDoubtful) == [true])
