@@ -12,8 +12,9 @@ import Posix
 enum Mark {
     /// 10⁹ seconds, in nanoseconds: far from any age that a file is made with.
     private static let age: Int64 = 1_000_000_000_000_000_000
-    /// In nanoseconds: between reading the clock and setting the times some go by. What happens within it after a landing could
-    /// be hidden by putting the time back, so it is short.
+    /// In nanoseconds: some go by between reading the clock and setting the times.
+    ///
+    /// It is short, since what happens within it after a landing could be hidden by putting the time back.
     private static let tolerance: Int64 = 2_000_000
     /// The kernel's clock for files is some milliseconds late, and a thread may lose its processor in mid-call.
     private static let attempts = 10
