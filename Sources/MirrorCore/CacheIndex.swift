@@ -167,6 +167,8 @@ package enum Bookmark: String, Hashable, Sendable, CaseIterable {
     case scrub
     /// ``CareTask/verify(_:)``.
     case verify
+    /// What was found bad, and is to be fetched again: ``DamageList``.
+    case damage
 }
 
 /// Why a change could not be made durable.

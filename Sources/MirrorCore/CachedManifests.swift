@@ -34,7 +34,7 @@ extension PullThrough {
         case .deferred(let reason):
             // The long way starts a check when one is due.
             guard !context.standings.isCheckDue(of: repository.upstream, reason),
-                let kept = servable(record, in: repository, policy)
+                let kept = servable(record, tag, in: repository, policy)
             else { return nil }
             let outcome = CacheOutcome.stale(reason: reason.rawValue, checkedAt: kept.checkedAt)
             guard let answer = withStored(ManifestHead(kept, outcome), in: repository, body) else { return nil }

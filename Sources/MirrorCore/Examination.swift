@@ -29,7 +29,7 @@ extension PullThrough {
     ) async throws(MirrorError) -> (any StoredFile)? {
         if recordedSize(of: digest, kind) == nil {
             // What a flight has landed a moment ago is about to be recorded; what is on its way out is as good as gone.
-            guard !isUnderWay(digest, kind), !context.keeper.isLeaving(digest), try isOnDisk(digest, kind) else {
+            guard !isUnderWay(digest, kind), try isOnDisk(digest, kind) else {
                 return nil
             }
         }
@@ -100,6 +100,9 @@ extension PullThrough {
                 "problem": "\(DamagedObject.Problem(verdict)?.rawValue ?? "none")",
             ]
         )
+        if let problem = DamagedObject.Problem(verdict) {
+            damages.add(DamageList.Entry(digest: digest, kind: kind, problem: problem))
+        }
         if verdict != .missing { try await context.store.quarantine(digest, kind) }
         do throws(IndexError) {
             try await index.commit([.lost(digest, kind)])

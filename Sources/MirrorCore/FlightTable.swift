@@ -51,6 +51,12 @@ final class FlightTable: Sendable {
         await state.withLock { $0.flights[digest]?.task }?.value
     }
 
+    /// The bytes that all flights have written.
+    var received: Int {
+        let flights = state.withLock { $0.flights.values.map(\.flight) }
+        return flights.reduce(0) { $0 + $1.received }
+    }
+
     /// Whether nothing is in flight.
     var isIdle: Bool { state.withLock { $0.flights.isEmpty } }
 

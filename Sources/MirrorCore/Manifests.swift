@@ -50,7 +50,7 @@ extension PullThrough {
         let record = resolved.record
         // Where another copy can be served, a new manifest is waited for no longer than a check is.
         let isMissing = record.held != nil && storedSize(of: record.digest) == nil
-        let held = isMissing ? servable(record, in: inquiry.repository, inquiry.policy) : nil
+        let held = isMissing ? servable(record, tag, in: inquiry.repository, inquiry.policy) : nil
         let patient = held == nil ? inquiry : inquiry.within(inquiry.policy.revalidateWithin)
         do throws(MirrorError) {
             // The tag's HEAD has proved the repository to have it, whether or not that is in the index yet.
@@ -68,7 +68,7 @@ extension PullThrough {
                 return try await content(of: tag, again, inquiry, isSecondTry: true)
             }
             guard let reason = StaleReason(error),
-                let held = servable(record, in: inquiry.repository, inquiry.policy),
+                let held = servable(record, tag, in: inquiry.repository, inquiry.policy),
                 let stored = try await stored(held.digest, inquiry)
             else { throw error }
             let outcome = stale(held, in: inquiry.repository, reason).outcome

@@ -3,10 +3,10 @@ import OCI
 
 /// What looking after the cache needs of the mirror.
 extension PullThrough {
-    /// Whether content is on its way: its file may be there already, and its record is not.
+    /// Whether content is on its way, in or out: its file may be there, and its record is not.
     func isUnderWay(_ digest: Digest, _ kind: ContentKind) -> Bool {
         switch kind {
-        case .blob: flights.flight(for: digest) != nil
+        case .blob: flights.flight(for: digest) != nil || context.keeper.isLeaving(digest)
         case .manifest: manifestFetches.isUnderWay(digest)
         }
     }

@@ -20,8 +20,12 @@ package final class PullThrough: Sendable {
     let referrerLists = WorkTable<ContentKey, Result<FoundReferrers, MirrorError>>()
     /// Files that cannot be served as they are, being looked at.
     let examinations = WorkTable<StoredName, Examination>()
+    /// What was found bad and has not been seen to come back.
+    let damages: DamageList
     /// What looks after the cache in the background, once started.
     let upkeep = Locked<Task<Void, Never>?>(nil)
+    /// The walk through what is on the disk, once begun: see ``takeStock()``.
+    let stocktaking = Locked<Task<Void, Never>?>(nil)
     /// What manifests name that are only being written down.
     let recentClaims = RecentDigests()
     /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
@@ -45,6 +49,7 @@ package final class PullThrough: Sendable {
         logger: Logger
     ) {
         self.directory = directory
+        damages = DamageList(in: index)
         context = FlightContext(
             upstreams: upstreams,
             contentSources: ContentSources(contentSources, policies: policies, time: time),

@@ -18,7 +18,7 @@ final class SpaceKeeper: Sendable {
     private let evictor: Evictor
     private let store: any BlobStore
     private let index: any CacheInventory
-    private let limits: SpaceLimits
+    let limits: SpaceLimits
     private let time: Timekeeper
 
     private struct State {

@@ -13,9 +13,9 @@ extension PullThrough {
     }
 
     func endUpkeep() async {
-        let task = upkeep.withLock { $0 }
-        task?.cancel()
-        await task?.value
+        let tasks = [upkeep.withLock { $0 }, stocktaking.withLock { $0 }].compactMap(\.self)
+        for task in tasks { task.cancel() }
+        for task in tasks { await task.value }
     }
 
     private static let interval = Duration.seconds(10)
@@ -25,7 +25,7 @@ extension PullThrough {
     private func lookAfterCache() async {
         await withTaskGroup { group in
             // Recording takes hours where much has to be hashed; the room on the disk is looked after meanwhile.
-            group.addTask { await self.recordStrays() }
+            group.addTask { await self.takeStock() }
             group.addTask {
                 while !Task.isCancelled {
                     await self.context.keeper.look()
@@ -34,6 +34,23 @@ extension PullThrough {
             }
             await group.waitForAll()
         }
+    }
+
+    /// Completes the index from what is on the disk, once in the life of the process; all who ask wait for the same walk.
+    func takeStock() async {
+        let walk = stocktaking.withLock { walk in
+            if let walk { return walk }
+            let new = Task { await recordStrays() }
+            walk = new
+            return new
+        }
+        await walk.value
+    }
+
+    /// Waits until nothing is about to be recorded that is there already: then what is unknown is unknown.
+    func stockTaken() async {
+        if index.isRebuildPending { return await takeStock() }
+        await stocktaking.withLock { $0 }?.value
     }
 
     /// Records what is on the disk and not in the index: all of it, when the index is new; else what a crash has left.

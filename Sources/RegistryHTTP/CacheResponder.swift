@@ -26,6 +26,11 @@ enum CacheResponder {
                 refuseMethod(exchange, allowing: call.task.changesState ? "POST" : "GET")
                 return
             }
+            guard exchange.request.version == .http1_1 else {
+                // HTTP/1.0 has no chunks: an answer that breaks off would look complete.
+                refuse(exchange, .httpVersionNotSupported, "this takes HTTP/1.1", "version")
+                return
+            }
             ReportStream(exchange).run(call.task)
         } catch .parameter(let name) {
             refuse(exchange, .badRequest, "the parameter \"\(name)\" is missing or wrong", "parameter")
@@ -84,13 +89,17 @@ private final class ReportStream {
         }
     }
 
+    private func begin() {
+        guard !hasBegun else { return }
+        hasBegun = true
+        var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
+        head.add("Transfer-Encoding", "chunked")
+        head.add("Cache-Control", "no-store")
+        exchange.begin(head)
+    }
+
     private func send(_ line: [UInt8]) -> EventLoopFuture<Void> {
-        if !hasBegun {
-            hasBegun = true
-            var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
-            head.add("Cache-Control", "no-store")
-            exchange.begin(head)
-        }
+        begin()
         return exchange.send(.byteBuffer(exchange.allocator.buffer(bytes: line)))
     }
 
@@ -110,7 +119,7 @@ private final class ReportStream {
         guard exchange.isOpen else { return }
         switch failure {
         case nil:
-            if !hasBegun { _ = send([]) }
+            begin()
             exchange.end()
         case let failure? where hasBegun:
             exchange.record.error = "care"
@@ -132,9 +141,9 @@ private final class ReportStream {
 extension CareError {
     fileprivate var status: HTTPResponseStatus {
         switch self {
-        case .malformed, .upstreamUnknown: .badRequest
-        case .unknown: .notFound
-        case .pinned: .conflict
+        case .malformed: .badRequest
+        case .unknown, .upstreamUnknown, .notPinned: .notFound
+        case .pinned, .busy: .conflict
         case .failed: .internalServerError
         case .stopped: .serviceUnavailable
         }

@@ -94,6 +94,7 @@ struct DamageTests {
             }
         }
         #expect(bench.metrics.value(of: .damaged, "blob") == 1)
+        #expect(bench.mirror.damages.entries.map(\.digest) == [digest])
         bench.hub.change { $0.outage = [:] }
         #expect(try await bench.blob(digest) == bytes)
     }
@@ -134,7 +135,7 @@ struct DamageTests {
         try await care.pull("1", image)
         let bytes = try #require(care.bench.store.bytes(of: image.digest, .manifest))
         try harm.befall(image.digest, .manifest, care.bench)
-        #expect(try await care.damage(.verify(VerifyOptions())).map(\.remedy) == [.fetched])
+        #expect(try await care.damage(.verify(VerifyOptions())).map(\.remedy) == [.restored])
         #expect(care.bench.store.bytes(of: image.digest, .manifest) == bytes)
         #expect(try await care.verified().damaged == 0)
         #expect(care.bench.hub.count(.manifest) == 1)
