@@ -9,7 +9,7 @@ extension Caretaker {
         var total = VerifyTotal()
         var progress = CareProgress(objects: 0, bytes: 0, totalBytes: try await bytes(from: start))
         var told = time.monotonic()
-        let tell = { (damage: DamagedObject) async throws(CareError) in
+        func tell(_ damage: DamagedObject) async throws(CareError) {
             total.damaged += 1
             if damage.remedy.isDone { total.mended += 1 }
             try await report(.damage(damage))
