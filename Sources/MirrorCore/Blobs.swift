@@ -7,24 +7,19 @@ extension PullThrough {
         guard permits(repository, caller), index.membership(of: digest, as: .blob, in: repository) != nil else {
             return nil
         }
-        // What cannot be opened now is for the long way, which can say why.
-        guard let file = (try? storedBlob(digest)) ?? nil else { return nil }
+        guard let file = soundBlob(digest) else { return nil }
         index.touch(digest, as: .blob)
         return file
     }
 
-    /// A stored blob's file; forgets one that has gone or is short.
-    private func storedBlob(_ digest: Digest) throws(MirrorError) -> (any StoredFile)? {
-        guard let size = index.blobSize(digest) else { return nil }
-        if let file = try open(digest, .blob), file.size == size { return file }
-        noteLoss(of: digest, .blob)
-        return nil
+    private func soundBlob(_ digest: Digest) -> (any StoredFile)? {
+        index.blobSize(digest).flatMap { soundFile(digest, .blob, size: $0) }
     }
 
-    /// A stored blob's file, whether the index knows it or not.
-    private func heldBlob(_ digest: Digest, for caller: Caller) async throws(MirrorError) -> (any StoredFile)? {
-        if let file = try storedBlob(digest) { return file }
-        return try await adoptedBlob(digest, for: caller)
+    /// A stored blob's file, whether the index knows it or not; `nil` when it is to be fetched.
+    private func heldBlob(_ digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> (any StoredFile)? {
+        if let file = soundBlob(digest) { return file }
+        return try await examined(digest, .blob, for: inquiry.caller, until: inquiry.deadline)
     }
 
     package func blob(
@@ -36,7 +31,7 @@ extension PullThrough {
         let deadline = inquiry.deadline
         try recall(.content(digest, .blob), in: repository)
         while deadline.remaining > .zero {
-            if let file = try await heldBlob(digest, for: caller) {
+            if let file = try await heldBlob(digest, inquiry) {
                 if !isProved(digest, in: repository) {
                     _ = try await prove(digest, .blob, inquiry)
                 }

@@ -56,8 +56,7 @@ extension PullThrough {
             head.size = size
             index.touch(head.digest, as: .manifest)
             if let bytes { return body(head, .bytes(bytes)) }
-            guard let file = try? open(head.digest, .manifest), file.size == size else { return nil }
-            return body(head, .file(file))
+            return soundFile(head.digest, .manifest, size: size).map { body(head, .file($0)) }
         }
         return answer ?? nil
     }

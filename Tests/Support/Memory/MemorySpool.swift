@@ -79,8 +79,8 @@ final class MemorySpool: Spool {
             return true
         }
         guard mayLand else { throw .failed(call: "land", errno: 22) }
+        store.put(contents, MemoryBlobStore.Name(digest: digest, kind: .blob))
         store.state.withLock { state in
-            state.files[MemoryBlobStore.Name(digest: digest, kind: .blob)] = contents
             state.unfinished[digest] = nil
             state.openSpools -= 1
         }
