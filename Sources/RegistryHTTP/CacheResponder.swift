@@ -88,6 +88,7 @@ private final class ReportStream {
         if !hasBegun {
             hasBegun = true
             var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
+            head.sendInChunks()
             head.add("Cache-Control", "no-store")
             exchange.begin(head)
         }
