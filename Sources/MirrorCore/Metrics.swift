@@ -86,7 +86,7 @@ package final class Metrics: Sendable {
         var values: [String]
     }
 
-    private let series = Locked<[Series: Int]>([:])
+    private let series = Locked<[Series: Counter]>([:])
     /// From a request's head to the end of its response.
     package let requestSeconds = Histogram(
         name: "tidepool_request_seconds",
@@ -100,12 +100,26 @@ package final class Metrics: Sendable {
     ///
     /// `labels` are the values, in the family's order.
     package func add(_ amount: Int = 1, to family: Family, _ labels: String...) {
-        series.withLock { $0[Series(family: family, values: labels), default: 0] += amount }
+        counter(of: Series(family: family, values: labels)).add(amount)
+    }
+
+    /// The counter of one series, to be kept by whoever adds to it often; no gauge that may be taken away.
+    package func counter(of family: Family, _ labels: String...) -> Counter {
+        counter(of: Series(family: family, values: labels))
+    }
+
+    private func counter(of key: Series) -> Counter {
+        series.withLock { series in
+            if let counter = series[key] { return counter }
+            let counter = Counter(0)
+            series[key] = counter
+            return counter
+        }
     }
 
     /// Sets a gauge.
     package func set(_ family: Family, to value: Int, _ labels: String...) {
-        series.withLock { $0[Series(family: family, values: labels)] = value }
+        counter(of: Series(family: family, values: labels)).set(to: value)
     }
 
     /// Takes a gauge away, since what it measured is no more.
@@ -115,7 +129,7 @@ package final class Metrics: Sendable {
 
     /// The value of one series, for tests.
     package func value(of family: Family, _ labels: String...) -> Int {
-        series.withLock { $0[Series(family: family, values: labels)] ?? 0 }
+        series.withLock { $0[Series(family: family, values: labels)]?.value ?? 0 }
     }
 
     /// Everything, in the text format, families in declaration order (histograms last) and series sorted.
@@ -126,7 +140,7 @@ package final class Metrics: Sendable {
             text += "# HELP \(family.rawValue) \(family.help)\n"
             text += "# TYPE \(family.rawValue) \(family.isGauge ? "gauge" : "counter")\n"
             let lines = snapshot.filter { $0.key.family == family }
-                .map { series, value in "\(family.rawValue)\(Self.labels(of: series)) \(value)\n" }
+                .map { series, counter in "\(family.rawValue)\(Self.labels(of: series)) \(counter.value)\n" }
             text += lines.sorted().joined()
         }
         return text + requestSeconds.text()

@@ -11,6 +11,14 @@ package protocol Registry: Sendable {
     /// at its ends; `namespace` the `ns` query parameter.
     func resolve(path: String, prefix: String?, namespace: String?) throws(MirrorError) -> Repository
 
+    /// Changes whenever something may have changed of what the `cached…` methods answer from, but for the time.
+    var revision: Int { get }
+
+    /// For how long a hit of ``cachedManifest(_:in:for:_:)`` stays what it is, while ``revision`` is the same.
+    ///
+    /// Zero when it is not worth keeping.
+    func lifetime(of reference: Reference, in repository: Repository) -> Duration
+
     /// Calls `body` with a manifest that may be served without asking upstream.
     ///
     /// The content is absent when only the head is held (a tag that a HEAD resolved); good enough for HEAD requests.

@@ -34,6 +34,6 @@ extension ResponseHead {
         add("Cache-Status", outcome.cacheStatus)
         guard case .stale(_, let checkedAt) = outcome else { return }
         add("Warning", "110 - \"Response is Stale\"")
-        add("Warning", "299 - \"tidepool: stale, last checked \(DateHeader.text(of: checkedAt))\"")
+        add("Warning", "299 - \"tidepool: stale, last checked \(HTTPTime.text(of: checkedAt))\"")
     }
 }

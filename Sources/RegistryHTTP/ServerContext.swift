@@ -15,7 +15,35 @@ struct ServerContext: Sendable {
     let activity = Activity()
     let connections: Connections
     let files: FileAccess
-    let clock = DateHeader()
+    private let loops = ThreadSpecificVariable<LoopContext>()
+
+    init(
+        options: RegistryServer.Options,
+        registry: any Registry,
+        administration: any Administration,
+        cache: any CacheAdministration,
+        metrics: Metrics,
+        logger: Logger,
+        connections: Connections,
+        files: FileAccess
+    ) {
+        self.options = options
+        self.registry = registry
+        self.administration = administration
+        self.cache = cache
+        self.metrics = metrics
+        self.logger = logger
+        self.connections = connections
+        self.files = files
+    }
+
+    /// What belongs to the event loop that this is called on.
+    var loop: LoopContext {
+        if let loop = loops.currentValue { return loop }
+        let loop = LoopContext(self)
+        loops.currentValue = loop
+        return loop
+    }
 }
 
 /// Whether the server takes requests, for `/readyz`.
