@@ -34,7 +34,7 @@ final class LogWriter: AccessLines {
                 }
                 Console.raw(bytes)
                 if dropped > 0 { Console.problem("(\(dropped) log lines were dropped)") }
-                DedicatedThread.sleep(for: rest)
+                DedicatedThread.sleep(for: Self.rest)
             }
         }
     }
