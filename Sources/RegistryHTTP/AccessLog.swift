@@ -1,6 +1,7 @@
 import MirrorCore
 import NIOCore
 import NIOHTTP1
+import OCI
 
 /// What is noted of a request for the access log and the metrics.
 struct AccessRecord {

@@ -32,6 +32,7 @@ struct ChannelSetup: Sendable {
         try pipeline.addHandler(
             RequestHandler(
                 server: server,
+                loop: server.shared(on: channel.eventLoop),
                 connectionGuard: connectionGuard,
                 sendsFileRegions: certificates == nil,
                 isControl: isControl

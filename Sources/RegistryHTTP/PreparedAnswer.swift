@@ -1,6 +1,7 @@
 import MirrorCore
 import NIOCore
 import NIOHTTP1
+import OCI
 
 /// A hit that can be sent again as it is, but for the last lines of its head.
 ///

@@ -53,10 +53,15 @@ final class RequestHandler: ChannelDuplexHandler {
     /// Responses that have ended here, and that the client's socket has not taken whole.
     private var responsesOnTheirWay = 0
 
-    /// Called on the connection's event loop.
-    init(server: ServerContext, connectionGuard: ConnectionGuard, sendsFileRegions: Bool, isControl: Bool) {
+    init(
+        server: ServerContext,
+        loop: LoopContext,
+        connectionGuard: ConnectionGuard,
+        sendsFileRegions: Bool,
+        isControl: Bool
+    ) {
         self.server = server
-        loop = server.loop
+        self.loop = loop
         self.connectionGuard = connectionGuard
         self.sendsFileRegions = sendsFileRegions
         self.isControl = isControl

@@ -1,6 +1,7 @@
 import Locking
 import Logging
 import MirrorCore
+import NIOCore
 import NIOPosix
 
 /// What all connections of a server share.
@@ -15,7 +16,7 @@ struct ServerContext: Sendable {
     let activity = Activity()
     let connections: Connections
     let files: FileAccess
-    private let loops = ThreadSpecificVariable<LoopContext>()
+    private let loops = ThreadSpecificVariable<NIOLoopBoundBox<LoopContext>>()
 
     init(
         options: RegistryServer.Options,
@@ -37,11 +38,11 @@ struct ServerContext: Sendable {
         self.files = files
     }
 
-    /// What belongs to the event loop that this is called on.
-    var loop: LoopContext {
-        if let loop = loops.currentValue { return loop }
+    /// What belongs to the event loop, on which this is called.
+    func shared(on eventLoop: any EventLoop) -> LoopContext {
+        if let loop = loops.currentValue { return loop.value }
         let loop = LoopContext(self)
-        loops.currentValue = loop
+        loops.currentValue = NIOLoopBoundBox(loop, eventLoop: eventLoop)
         return loop
     }
 }
