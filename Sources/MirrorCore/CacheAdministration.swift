@@ -94,6 +94,7 @@ extension CareError {
     init(_ error: StoreError) {
         switch error {
         case .full: self = .failed("there is no room on the device")
+        case .doubtful: self = .failed("the store does not vouch for a file")
         case .failed(let call, let errno): self = .failed("the store could not do its part: \(call), errno \(errno)")
         }
     }

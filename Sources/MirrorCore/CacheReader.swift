@@ -12,10 +12,18 @@ struct CacheReader: Sendable {
         await manifestBytes(digest).flatMap { Manifest($0) }
     }
 
+    /// Whether the index's own copy of a manifest is not what it should be.
+    func hasDamagedCopy(of digest: Digest) -> Bool {
+        guard let bytes = indexedManifest(digest) else { return false }
+        return store.digest(of: bytes, digest.algorithm) != digest
+    }
+
     private func manifestBytes(_ digest: Digest) async -> [UInt8]? {
         guard index.storedObject(digest, .manifest) != nil else { return nil }
         if let bytes = indexedManifest(digest) { return bytes }
-        guard let file = try? store.open(digest, .manifest), file.size <= Manifest.maximumSize else { return nil }
+        guard case .intact(let file) = try? await store.opened(digest, .manifest),
+            file.size <= Manifest.maximumSize
+        else { return nil }
         return try? await store.contents(of: file)
     }
 

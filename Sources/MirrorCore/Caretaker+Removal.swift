@@ -194,7 +194,8 @@ extension Caretaker {
     }
 
     private func intactManifest(_ digest: Digest) async -> [UInt8]? {
-        guard let file = try? store.open(digest, .manifest), file.size <= Manifest.maximumSize,
+        guard case .intact(let file) = try? await store.opened(digest, .manifest),
+            file.size <= Manifest.maximumSize,
             let bytes = try? await store.contents(of: file), store.digest(of: bytes, digest.algorithm) == digest
         else { return nil }
         return bytes

@@ -85,7 +85,9 @@ extension Caretaker {
 
     private func verdict(on object: StoredObject, _ pace: Pace?) async throws(CareError) -> Verdict? {
         do throws(StoreError) {
-            return try await store.check(object.digest, object.kind, size: object.size, pace: pace)
+            let verdict = try await store.check(object.digest, object.kind, size: object.size, pace: pace)
+            if verdict == .intact, object.kind == .manifest { await mender.mendCopy(of: object.digest) }
+            return verdict
         } catch {
             guard !Task.isCancelled else { throw .stopped }
             logger.warning(

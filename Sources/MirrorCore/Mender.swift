@@ -10,7 +10,7 @@ struct Mender: Sendable {
 
     init(_ reader: CacheReader, for mirror: PullThrough) {
         self.reader = reader
-        left = DamageList(in: reader.index)
+        left = mirror.damages
         self.mirror = mirror
     }
 
@@ -63,6 +63,17 @@ struct Mender: Sendable {
         } catch {
             return false
         }
+    }
+
+    /// Writes the index's own copy of a manifest anew from its file, which is right: LMDB has no checksums.
+    func mendCopy(of digest: Digest) async {
+        guard reader.hasDamagedCopy(of: digest), let bytes = await mirror.unrecordedManifest(digest) else { return }
+        mirror.context.metrics.add(to: .damaged, ContentKind.manifest.label)
+        mirror.context.logger.error(
+            "the index's copy of a manifest was bad, and is written anew from its file",
+            metadata: ["digest": "\(digest)"]
+        )
+        await mirror.record([.manifest(digest, bytes: bytes, references: Manifest(bytes)?.references ?? [])])
     }
 
     private func isStored(_ object: StoredObject) -> Bool {

@@ -11,16 +11,6 @@ extension PullThrough {
         }
     }
 
-    /// Forgets that content is stored whose file has gone or is short, and says so.
-    func noteLoss(of digest: Digest, _ kind: ContentKind) {
-        context.metrics.add(to: .damaged, kind.label)
-        context.logger.error(
-            "stored content is missing or short; it is fetched again",
-            metadata: ["digest": "\(digest)", "kind": "\(kind.label)"]
-        )
-        index.post([.lost(digest, kind)])
-    }
-
     /// Fetches content through a repository, and returns whether it is stored now.
     ///
     /// A manifest may cost quota: that is counted as a refresh, and leaves the reserve to those who pull.
