@@ -125,7 +125,7 @@ struct VerificationTests {
         let expected = DamagedObject(
             digest: "\(image.blobs[2])",
             kind: "blob",
-            problem: .damaged,
+            problem: .short,
             remedy: .fetched
         )
         #expect(found.withLock { $0.first } == .damage(expected))

@@ -48,12 +48,16 @@ extension MemoryBlobStore {
                 StoredContent(digest: name.digest, size: file.size, isDoubtful: doubtful.contains(name))
             }
             .sorted { "\($0.digest)" < "\($1.digest)" }
-        // A batch each, so that whoever walks is seen to come back for more.
-        let rest = contents.dropFirst(position.rawValue)
-        let next = rest.count > 1 ? WalkPosition(rawValue: position.rawValue + 1) : nil
-        let progress = next.map { Double($0.rawValue) / Double(contents.count) } ?? 1
+        // A batch each, so that whoever walks is seen to come back for more; by name, so that nothing is passed over when
+        // something before it is removed.
+        let rest = contents.filter { Self.place(of: $0.digest) >= position.rawValue }
+        let next = rest.dropFirst().first.map { WalkPosition(rawValue: Self.place(of: $0.digest)) }
+        let progress = next == nil ? 1 : 1 - Double(rest.count - 1) / Double(contents.count)
         return StoredBatch(contents: Array(rest.prefix(1)), foreign: [], next: next, progress: progress)
     }
+
+    /// Where content of one algorithm is in a walk: the first 56 bits of its digest.
+    private static func place(of digest: Digest) -> Int { Int(digest.hex.prefix(14), radix: 16) ?? 0 }
 
     package func check(
         _ digest: Digest,
