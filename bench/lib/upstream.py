@@ -10,6 +10,8 @@ from lib.process import Process, free_port
 
 # What the issue calls an upstream limited to 100 MB/s. nginx limits each response, not all of them together.
 LIMIT = 100_000_000
+# nginx pauses for whole milliseconds after each piece: one of them, so that bytes come evenly.
+CHUNK = LIMIT // 1000
 
 LOCATIONS = """
     location = /v2/ {{ default_type application/json; return 200 '{{}}'; }}
@@ -28,7 +30,7 @@ SERVER = """
   }}
   server {{
     listen 127.0.0.1:{limited_port}; root {root}; access_log {log} bench;
-    limit_rate {limit}; sendfile_max_chunk 256k;
+    limit_rate {limit}; sendfile_max_chunk {chunk};
     {locations}
   }}
 """
@@ -38,7 +40,7 @@ def registry_server(data, log, port, limited_port):
     """nginx directives that serve the data as a registry, on a port without and one with a limit."""
     digests = "\n".join(f"    {path} {digest};" for path, digest in data.manifests)
     return SERVER.format(
-        digests=digests, root=data.root, log=log, port=port, limited_port=limited_port, limit=LIMIT,
+        digests=digests, root=data.root, log=log, port=port, limited_port=limited_port, limit=LIMIT, chunk=CHUNK,
         locations=LOCATIONS.format(manifest_type=dataset.MANIFEST_TYPE),
     )
 

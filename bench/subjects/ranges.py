@@ -19,7 +19,7 @@ def part(blob, start, length, status=206):
 
 def cases(bench):
     largest = max(bench.data.blobs.values(), key=lambda blob: blob.size)
-    for length, title in ((MIB, "1 MiB"), (64 << 10, "64 KiB")):
+    for length, title in ((MIB, "1 MiB"), (256 << 10, "256 KiB")):
         for clients in (16,) if bench.options.quick else (1, 16, 256):
             name = f"cached, {title} anywhere, {clients} client" + ("s" if clients > 1 else "")
             yield Case(name, SERVERS, cached(bench, largest, length, clients))
