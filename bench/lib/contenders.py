@@ -120,7 +120,6 @@ class Contender:
         self.process = Process(arguments, os.path.join(place.directory, "output.log"), place.core)
         self._wait_until_ready()
         self.start_seconds = time.perf_counter() - began
-        self.pids = self.process.pids
 
     def _wait_until_ready(self):
         deadline = time.monotonic() + 30
@@ -131,6 +130,11 @@ class Contender:
             except OSError:
                 time.sleep(0.001)
         raise RuntimeError(f"{self.kind} did not start: {self.process.tail()}")
+
+    @property
+    def pids(self):
+        """Its processes now."""
+        return self.process.pids if self.process else []
 
     def url(self, path):
         return f"{self.scheme}://127.0.0.1:{self.port}{path}"

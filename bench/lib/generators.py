@@ -73,7 +73,7 @@ class Failed(Exception):
 
 def _run(arguments, contender, core, text=None, timeout=300):
     """Runs a generator and returns its output, with the CPU time of both sides and the server's memory."""
-    pids = contender.pids if contender.process else []
+    pids = contender.pids
     before, began = cpu_seconds(pids), time.perf_counter()
     with MemoryWatch(pids) as watch:
         own = os.times()
@@ -123,7 +123,7 @@ def hey(contender, path, connections, seconds, core, close=False, method="HEAD")
 def client(contender, job, core):
     description = vars(job) | {
         "host": "127.0.0.1", "port": contender.port, "tls": contender.scheme == "https", "headers": probe.HEADERS,
-        "pids": contender.pids if contender.process else [],
+        "pids": contender.pids,
     }
     arguments = [sys.executable, f"{HERE}/client.py"]
     output, _, _, _, memory = _run(arguments, contender, core, json.dumps(description))

@@ -28,11 +28,17 @@ def tree(pid):
 
 
 def cpu_seconds(pids):
-    """User and system time of these processes, and of the children that they have waited for."""
+    """User and system time of these processes, and of the children that they have waited for.
+
+    One that has ended is among its parent's children: nginx's cache loader goes after a minute.
+    """
     ticks = 0
     for pid in pids:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            continue
         ticks += sum(int(field) for field in fields[11:15])
     return ticks / TICKS
 
@@ -69,20 +75,20 @@ class MemoryWatch:
         for pid in self.pids:
             with open(f"/proc/{pid}/clear_refs", "w") as file:
                 file.write("5")  # VmHWM starts anew
-        self._look()
+        self.look()
         self.thread.start()
         return self
 
     def __exit__(self, *_):
         self.over.set()
         self.thread.join()
-        self._look()
+        self.look()
 
     def _watch(self):
         while not self.over.wait(0.1):
-            self._look()
+            self.look()
 
-    def _look(self):
+    def look(self):
         anonymous, peak = memory(self.pids)
         self.anonymous, self.peak = max(self.anonymous, anonymous), max(self.peak, peak)
 
