@@ -3,7 +3,7 @@
 import hashlib
 import http.client
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lib.dataset import MANIFEST_TYPE
 
@@ -16,6 +16,7 @@ class Answer:
     headers: dict  # names in lower case
     length: int
     digest: str
+    start: bytes = field(repr=False)  # the first MiB of the body
 
 
 def trusting():
@@ -33,12 +34,13 @@ def request(port, path, method="GET", headers=None, tls=False, timeout=120):
     try:
         connection.request(method, path, headers=HEADERS | (headers or {}))
         response = connection.getresponse()
-        hasher, length = hashlib.sha256(), 0
+        hasher, length, start = hashlib.sha256(), 0, b""
         while piece := response.read(1 << 20):
             hasher.update(piece)
             length += len(piece)
+            start = start or piece
         fields = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, fields, length, "sha256:" + hasher.hexdigest())
+        return Answer(response.status, fields, length, "sha256:" + hasher.hexdigest(), start)
     except http.client.HTTPException as error:
         raise OSError(f"{path}: {error!r}") from error
     finally:
