@@ -1,4 +1,4 @@
-"""A bar chart as SVG: tidepool's figures as ratios to its peers', on a logarithmic scale."""
+"""A bar chart as SVG: how many times better tidepool is than its peers, on a logarithmic scale."""
 
 import math
 from html import escape
@@ -30,7 +30,7 @@ def svg(title, peers, rows):
     for number, peer in enumerate(peers):
         left = 16 + 190 * number
         parts.append(f'<rect x="{left}" y="34" width="12" height="12" fill="{COLOURS[number]}"/>')
-        parts.append(_text(left + 18, 45, f"against {peer}"))
+        parts.append(_text(left + 18, 45, peer))
     ratio = LOWEST
     while ratio <= HIGHEST:
         stroke = "#333333" if ratio == 1 else "#dddddd"

@@ -28,6 +28,10 @@ HIGHLIGHTS = (
 PEERS = (CACHE, STATIC, REGISTRY)
 
 
+# Of these more is better; of times, CPU and upstream requests less.
+MORE_IS_BETTER = ("rate", "gb_per_s", "images_per_s")
+
+
 def number(value, digits):
     return "–" if value is None else f"{value:,.{digits}f}"
 
@@ -73,17 +77,27 @@ def subject_tables(summary, subject, module):
 
 
 def highlights(summary):
-    """Heading, digits and the figures of tidepool and of its peers, of what the README shows."""
+    """Figure, heading, digits and the values of tidepool and of its peers, of what the README shows."""
     for subject, case, figure, heading, digits in HIGHLIGHTS:
         mine = summary.figure(subject, case, TIDEPOOL, figure)
         if mine is not None:
-            yield heading, digits, mine, [summary.figure(subject, case, peer, figure) for peer in PEERS]
+            yield figure, heading, digits, mine, [summary.figure(subject, case, peer, figure) for peer in PEERS]
+
+
+def advantages(summary):
+    """For the chart: how many times better tidepool is than each of its peers, where there is a ratio."""
+    for figure, heading, _, mine, theirs in highlights(summary):
+        ratios = [mine / value if value and mine else None for value in theirs]
+        if figure not in MORE_IS_BETTER:
+            ratios = [1 / ratio if ratio else None for ratio in ratios]
+        if any(ratios):
+            yield heading, ratios
 
 
 def readme(summary, machine):
     rows = [
         [heading, number(mine, digits), *(number(value, digits) for value in theirs)]
-        for heading, digits, mine, theirs in highlights(summary)
+        for _, heading, digits, mine, theirs in highlights(summary)
     ]
     return _table(["", TIDEPOOL, *PEERS], rows) + "\n" + f"Medians, {machine_text(machine)}"
 
