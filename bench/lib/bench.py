@@ -130,9 +130,8 @@ class Bench:
         self.running, self.warm_paths = {}, set()
 
 
-def run(bench, name, cases, report):
-    """Measures all cases, `rounds` times, the servers in turn and each round in another order."""
-    records = []
+def run(bench, name, cases, take):
+    """Measures all cases, `rounds` times, the servers in turn and each round in another order; `take` gets each record."""
     try:
         for number in range(bench.options.rounds):
             for case in cases:
@@ -143,9 +142,7 @@ def run(bench, name, cases, report):
                         record.figures = case.measure(kind)
                     except (Failed, OSError, RuntimeError) as error:
                         record.problem = str(error)
-                    report(record)
-                    records.append(record)
+                    take(record)
     finally:
         bench.retire()
-    return records
 
