@@ -117,7 +117,7 @@ class Bench:
     def checked(self, contender, outcome, figures):
         """The figures of a measurement on warm caches, if it was one."""
         if outcome.failures or not (outcome.requests or outcome.bytes):
-            raise Failed(f"{outcome.failures} failures of {outcome.requests}: {outcome.details.get('errors')}")
+            raise Failed(f"{outcome.failures} failures, {outcome.requests} answers: {outcome.details.get('errors')}")
         traffic = self.upstream.traffic()
         if traffic.total and contender.kind in (TIDEPOOL, CACHE):
             raise Failed(f"asked the upstream although warm: {dict(traffic.requests)}")

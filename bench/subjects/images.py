@@ -27,7 +27,8 @@ def contents(images):
 
 def cases(bench):
     variants = [(clients, close, False) for clients in (1, 10, 100) for close in (False, True)]
-    variants += [(10, False, True), (10, True, True)]
+    # With a TLS handshake for each request, our client is the bottleneck: wrk measures that, in `manifests`.
+    variants += [(10, False, True)]
     if bench.options.quick:
         variants = [(10, False, False), (10, True, False), (10, False, True)]
     for clients, close, tls in variants:
