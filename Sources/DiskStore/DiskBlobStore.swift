@@ -123,6 +123,10 @@ package final class DiskBlobStore: BlobStore {
         try spools.make(digest)
     }
 
+    package func verifier(of digest: Digest) -> any BlobVerifier {
+        StreamVerifier(of: digest, after: RunningHash(digest.algorithm))
+    }
+
     package func unfinished(_ digest: Digest) async throws(StoreError) -> (any Spool)? {
         try await spools.resume(digest)
     }

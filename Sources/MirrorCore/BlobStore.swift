@@ -27,6 +27,9 @@ package protocol BlobStore: Sendable {
     /// May block: not on an event loop.
     func spool(for digest: Digest) throws(StoreError) -> any Spool
 
+    /// Tells whether bytes that go past without being stored have a digest.
+    func verifier(of digest: Digest) -> any BlobVerifier
+
     /// Takes up what an earlier flight, of this process or of one that was killed, has left of a blob.
     ///
     /// The spool's `received` is more than 0, and its hash covers those bytes: they are read again, on store threads and a
@@ -141,6 +144,11 @@ package protocol Spool: AnyObject, Sendable {
     /// Ends the writing.
     func verify() -> Bool
 
+    /// Goes on hashing where the spool is, apart from it; valid after it was discarded.
+    ///
+    /// `nil` once it has been verified, or when the disk may have lost some of it.
+    func verifier() -> (any BlobVerifier)?
+
     /// How many bytes from the start are the same in another spool, read on a store thread.
     func commonPrefix(with other: any Spool) async throws(StoreError) -> Int
 
@@ -158,6 +166,16 @@ package protocol Spool: AnyObject, Sendable {
     ///
     /// Open readers keep what they have.
     func discard()
+}
+
+/// Hashes a blob's bytes as they go past, from its start on.
+///
+/// One call at a time.
+package protocol BlobVerifier: AnyObject, Sendable {
+    func update(_ bytes: Span<UInt8>)
+
+    /// Whether everything that it was given has the digest it was made for; ends it.
+    func matches() -> Bool
 }
 
 /// Why the store could not do what was asked.

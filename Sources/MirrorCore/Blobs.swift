@@ -38,10 +38,14 @@ extension PullThrough {
                 index.touch(digest, as: .blob)
                 return .stored(file, .hit)
             }
+            if let flight = flights.handedOver(digest, in: repository, for: caller) {
+                if !isProved(digest, in: repository) { _ = try await prove(digest, .blob, inquiry) }
+                return .growing(BoardedFlight(flight, from: repository, for: caller, context), .passed)
+            }
             let route = try await route(of: digest, inquiry)
             switch flights.depart(digest, by: route, for: caller) {
             case .departed(let flight):
-                return try await board(flight, from: repository, isNew: true, deadline)
+                return try await board(flight, inquiry, isNew: true)
             case .underWay(let flight):
                 flight.errand.join(caller)
                 // To join a flight that another repository started, this one must be proved to have the blob.
@@ -49,7 +53,7 @@ extension PullThrough {
                     _ = try await prove(digest, .blob, inquiry)
                 }
                 if flight.hasSource(repository) || flight.add(repository) {
-                    return try await board(flight, from: repository, isNew: false, deadline)
+                    return try await board(flight, inquiry, isNew: false)
                 }
                 // Given up meanwhile: look again, once it is out of the table.
                 await Task.yield()
@@ -101,17 +105,16 @@ extension PullThrough {
     }
 
     /// Waits for a flight's head.
-    private func board(
-        _ flight: Flight,
-        from repository: Repository,
-        isNew: Bool,
-        _ deadline: Deadline
-    ) async throws(MirrorError) -> BlobAnswer {
+    private func board(_ flight: Flight, _ inquiry: Inquiry, isNew: Bool) async throws(MirrorError) -> BlobAnswer {
+        let repository = inquiry.repository
         // All of it is here; it is only being made durable.
         let isComplete = flight.isVerified
         if !isNew { context.metrics.add(to: .flightFollowers) }
-        switch await flight.head(for: repository, until: deadline) {
-        case .success: return .growing(flight, isNew ? .miss : isComplete ? .hit : .collapsed)
+        switch await flight.head(for: repository, until: inquiry.deadline) {
+        case .success:
+            let outcome: CacheOutcome =
+                flight.handover != nil ? .passed : isNew ? .miss : isComplete ? .hit : .collapsed
+            return .growing(BoardedFlight(flight, from: repository, for: inquiry.caller, context), outcome)
         case .failure(let error):
             if error == .blobUnknown || error == .denied {
                 remember(error, of: .content(flight.digest, .blob), in: repository)

@@ -18,6 +18,20 @@ extension PullThrough {
         }
     }
 
+    package var revision: Int { index.revision }
+
+    package func lifetime(of reference: Reference, in repository: Repository) -> Duration {
+        guard case .tag(let tag) = reference else { return Self.longestLifetime }
+        let policy = policy(of: repository)
+        guard let record = index.tag(tag, in: repository), !record.isGone else { return .zero }
+        if policy.immutableTags.contains(where: { $0.matches(tag.text) }) { return Self.longestLifetime }
+        guard let age = record.checkedAt.age(at: time.wall()) else { return .zero }
+        return min(max(policy.tagTTL - age, .zero), Self.longestLifetime)
+    }
+
+    /// So often at least its use is noted, and the settings are looked at.
+    private static let longestLifetime = Duration.seconds(1)
+
     private func cachedTag<Result>(
         _ tag: Tag,
         in repository: Repository,

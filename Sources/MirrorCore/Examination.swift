@@ -73,7 +73,7 @@ extension PullThrough {
         do throws(StoreError) {
             switch try await context.store.settled(digest, kind, size: size) {
             case .intact(let file):
-                if kind == .blob, size != file.size { await record([.blob(digest, size: file.size)]) }
+                if kind == .blob, size != file.size { await record(found: .blob(digest, size: file.size)) }
                 return .sound(file)
             case .bad(let verdict):
                 // Evicted meanwhile, or never there: no loss. Eviction takes the record away before the file.

@@ -79,13 +79,14 @@ package final class PullThrough: Sendable {
         await proofs.cancelAll()
         await examinations.cancelAll()
         await flights.cancelAll()
+        await context.passages.cancelAll()
         await context.keeper.settled()
     }
 
     /// Whether nothing is being asked, fetched or written down.
     var isIdle: Bool {
         tagChecks.isIdle && manifestFetches.isIdle && proofs.isIdle && tagLists.isIdle && referrerLists.isIdle
-            && examinations.isIdle && flights.isIdle
+            && examinations.isIdle && flights.isIdle && context.passages.isIdle
     }
 
     // MARK: - What the parts share

@@ -47,6 +47,7 @@ extension PullThrough {
     /// Writes a verified manifest; returns what the index is to be told.
     func store(_ bytes: [UInt8], as digest: Digest) async -> [IndexChange] {
         do {
+            await context.keeper.whenGone(digest)
             try await context.store.store(bytes, as: digest, .manifest)
             return [.manifest(digest, bytes: bytes, references: Manifest(bytes)?.references ?? [])]
         } catch {

@@ -29,6 +29,7 @@ extension PullThrough {
             group.addTask {
                 while !Task.isCancelled {
                     await self.context.keeper.look()
+                    self.context.publishTotals()
                     await self.time.sleep(Self.interval)
                 }
             }
@@ -118,9 +119,9 @@ extension PullThrough {
             }
         }
         guard !changes.isEmpty else { return }
-        try await index.commit(changes)
+        let count = try await recordFound(changes)
         context.keeper.tidyIfDue()
-        strays.recorded += changes.count
+        strays.recorded += count
     }
 
     private func recordIfRight(_ content: StoredContent, _ pace: Pace, _ strays: inout Strays) async throws {
@@ -130,9 +131,9 @@ extension PullThrough {
         case .intact:
             // Somebody may have asked for it meanwhile.
             guard isStray(digest, .blob) else { return }
-            try await index.commit([.blob(digest, size: content.size)])
+            let count = try await recordFound([.blob(digest, size: content.size)])
             context.keeper.tidyIfDue()
-            strays.recorded += 1
+            strays.recorded += count
         case .missing: break
         case let verdict where isStray(digest, .blob): try await condemn(digest, .blob, verdict)
         case .short, .damaged, .unreadable: break

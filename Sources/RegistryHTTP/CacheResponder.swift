@@ -93,7 +93,7 @@ private final class ReportStream {
         guard !hasBegun else { return }
         hasBegun = true
         var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
-        head.add("Transfer-Encoding", "chunked")
+        head.sendInChunks()
         head.add("Cache-Control", "no-store")
         exchange.begin(head)
     }

@@ -120,10 +120,10 @@ private final class CollectingSink: TransferSink {
 
     func begin(_ head: ResponseHead) -> Bool { true }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> Intake {
         let piece = bytes.indices.map { bytes[$0] }
         body.withLock { $0 += piece }
-        return true
+        return .taken
     }
 }
 
@@ -157,7 +157,7 @@ private final class LineSink: TransferSink {
         return true
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> Intake {
         let piece = bytes.indices.map { bytes[$0] }
         let (lines, isTooLong) = state.withLock { state in
             state.pending += piece
@@ -167,6 +167,6 @@ private final class LineSink: TransferSink {
             return (lines, state.pending.count > Self.longest)
         }
         for line in lines where !line.isEmpty { body(Array(line)) }
-        return !isTooLong
+        return isTooLong ? .refused : .taken
     }
 }

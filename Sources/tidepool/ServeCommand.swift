@@ -41,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
         let writer = LogWriter()
         defer { writer.close() }
         let logger = Logger(settings.log, to: writer)
-        let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, logger: logger) }
+        let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, log: writer, logger: logger) }
         isStarting.withLock { $0 = false }
         let signal: ServerSignal
         do {

@@ -182,6 +182,19 @@ extension EndToEnd {
             }
         }
 
+        @Test("what was found first is mended later, and the image survives its upstream again")
+        func repairedLater() async throws {
+            try await Stage.run { stage in
+                try await Self.pull(stage)
+                try Harm.flipped.befall(try Self.path(of: Self.plain.largestBlob, stage))
+                #expect(try await Self.cache(stage, "verify").status == .exited(1))
+                #expect(try await Self.cache(stage, "show", "org/tool:2").status == .exited(1))
+                let mended = try await Self.cache(stage, "verify", "--repair")
+                #expect(mended.succeeded && mended.output.contains("1 damaged, 1 mended"), "\(mended)")
+                #expect(try await Self.cache(stage, "show", "org/tool:2").succeeded)
+            }
+        }
+
         @Test("gc removes a file that nobody knows")
         func orphan() async throws {
             try await Stage.run { stage in

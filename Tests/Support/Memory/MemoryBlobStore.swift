@@ -168,6 +168,8 @@ package final class MemoryBlobStore: BlobStore {
         return MemorySpool(for: digest, in: self)
     }
 
+    package func verifier(of digest: Digest) -> any BlobVerifier { MemoryVerifier(of: digest, in: self) }
+
     package func store(_ bytes: [UInt8], as digest: Digest, _ kind: ContentKind) async throws(StoreError) {
         if let failure = state.withLock({ $0.storeFailure }) { throw failure }
         put(MemoryFile(bytes), Name(digest: digest, kind: kind))
