@@ -106,7 +106,7 @@ struct MarkTests {
             if touch == .copiedWithItsTime { try FileDescriptor.open(path + ".new", .update).setModified(modified) }
             try File.rename(path + ".new", to: path)
         case .changedMode: try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: path)
-        case .rewritten: try FileDescriptor.open(path, .update).write(bytes[..<10].span, at: 0)
+        case .rewritten: try FileDescriptor.open(path, .update).write(Array(bytes[..<10]), at: 0)
         case .neverMarked: try FileDescriptor.open(path, .update).setModified(WallClock.nanoseconds)
         }
         #expect(throws: StoreError.doubtful) { _ = try store.open(digest, .blob) }
