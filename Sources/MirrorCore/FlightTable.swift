@@ -105,5 +105,6 @@ final class FlightTable: Sendable {
     private func remove(_ flight: Flight) {
         state.withLock { _ = $0.flights.removeValue(forKey: flight.digest) }
         context.metrics.add(-1, to: .flights)
+        context.metrics.set(.spoolBytes, to: context.keeper.spooledBytes)
     }
 }
