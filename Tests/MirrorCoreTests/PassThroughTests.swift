@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Blobs that there is no room for are passed through", .timeLimit(.minutes(1)))
 struct PassThroughTests {
-    let bytes = (0..<2_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    private static let content = (0..<2_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    let bytes = Self.content
 
     /// A cache that the blob is larger than.
     func smallBench() -> Bench { Bench(space: SpaceLimits(maxSize: 300_000)) }
