@@ -82,15 +82,20 @@ extension PullThrough {
     ///
     /// It may have come for another repository, so a claim is not enough: a HEAD, which is free.
     private func mayTakeUp(_ digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> Bool {
-        guard context.store.unfinishedBlob(digest) != nil else { return false }
-        if isProved(digest, in: inquiry.repository) { return true }
-        do throws(MirrorError) {
-            _ = try await prove(digest, .blob, inquiry)
-            return true
-        } catch {
-            guard error.isOutage else { throw error }
-            return false
+        guard let unfinished = context.store.unfinishedBlob(digest) else { return false }
+        var length = claimedSize(of: digest, in: inquiry.repository)
+        if !isProved(digest, in: inquiry.repository) {
+            do throws(MirrorError) {
+                length = try await prove(digest, .blob, inquiry).proof.size ?? length
+            } catch {
+                guard error.isOutage else { throw error }
+                return false
+            }
         }
+        // Clients are told the noted length before anything of the rest has come: one that is disputed is not worth the risk.
+        guard let length, let noted = unfinished.expectedLength, noted != length else { return true }
+        await context.store.dropUnfinished(digest)
+        return false
     }
 
     /// The length of a blob that the repository is known to have; `nil` where that cannot be found out for nothing.

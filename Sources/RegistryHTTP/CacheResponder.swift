@@ -55,8 +55,6 @@ enum CacheResponder {
 ///
 /// Confined to the connection's event loop. The task is cancelled when the client leaves, or the server begins to drain.
 private final class ReportStream {
-    /// So often an empty line says that the work goes on, and the server is looked at.
-    private static let pulse = TimeAmount.seconds(1)
 
     private let exchange: Exchange
     private var task: Task<Void, Never>?
@@ -104,7 +102,7 @@ private final class ReportStream {
     }
 
     private func scheduleBeat() {
-        heartbeat = exchange.eventLoop.assumeIsolated().scheduleTask(in: Self.pulse) { self.beat() }
+        heartbeat = exchange.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(exchange.server.options.pulse)) { self.beat() }
     }
 
     private func beat() {

@@ -21,6 +21,8 @@ extension RegistryServer {
         package var version = ""
         /// How often the certificates of TLS listeners are looked at.
         var certificateInterval: Duration = .seconds(30)
+        /// So often an empty line tells whoever waits for work on the cache that it goes on, and the server is looked at.
+        var pulse: Duration = .seconds(1)
         /// For tests of a disk that fails.
         var pageCache = FileAccess.PageCacheCalls()
 

@@ -64,12 +64,14 @@ extension EndToEnd {
             #expect(try await mirror.client.get("/v2/library/app/blobs/\(Self.outside.digest)").status == 404)
             let settings = directory.path("tidepool.yaml")
             let verify = try await TidepoolProcess.run(["cache", "verify", "--json", "--config", settings])
-            for name in [".DS_Store", "\(Self.outside.digest.hex)", "AB", "md5"] {
+            for name in [".DS_Store", "AB", "md5"] {
                 #expect(verify.output.contains(name), "\(verify)")
             }
             #expect(try await TidepoolProcess.run(["cache", "gc", "--config", settings]).succeeded)
             try await mirror.settle(blobs: Self.image.blobs.count, manifests: 1)
-            #expect(directory.files(under: "data/blobs").sorted() == before)
+            // A link where a blob of ours would be was asked for: it is put aside, and what it leads to is left alone.
+            let link = Self.path(Self.outside.digest).dropFirst("data/blobs/".count)
+            #expect(directory.files(under: "data/blobs").sorted() == before.filter { $0 != link })
             #expect(directory.bytes("outside/file") == Self.outside.bytes)
             #expect(directory.files(under: "data/spool").isEmpty, "\(directory.files(under: "data/spool"))")
             try await mirror.end()
