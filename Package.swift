@@ -76,9 +76,8 @@ let package = Package(
         .executableTarget(
             name: "tidepool",
             dependencies: [
-                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Curl",
-                "LMDB",
-                "Hashing", "Posix", "Locking", logging, argumentParser,
+                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Ocync",
+                "YAMLReading", "Curl", "LMDB", "Hashing", "Posix", "Locking", logging, argumentParser,
             ]
         ),
 
@@ -91,7 +90,9 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["tidepool", "MirrorCore", "RegistryHTTP", "Settings", argumentParser]
+            dependencies: [
+                "tidepool", "MirrorCore", "OCI", "Ocync", "RegistryHTTP", "Settings", "YAMLReading", argumentParser,
+            ]
         ),
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),

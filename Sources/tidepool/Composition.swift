@@ -25,7 +25,7 @@ struct Composition {
     private let background = Locked<[Task<Void, Never>]>([])
 
     /// Blocks on the disk, and for `lockWait` on another owner of the data directory.
-    init(_ settings: MirrorSettings, lockWait: Duration?, logger: Logger) throws {
+    init(_ settings: MirrorSettings, targets: [ServedTarget], lockWait: Duration?, logger: Logger) throws {
         let metrics = Metrics()
         let instanceID = InstanceID.make()
         dataDirectory = try DataDirectory.acquire(path: settings.dataDirectory, waitingUpTo: lockWait)
@@ -42,6 +42,7 @@ struct Composition {
         )
         core = try PullThrough(
             settings,
+            targets: targets,
             upstreams: upstreams,
             store: store,
             index: index,

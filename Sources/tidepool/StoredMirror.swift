@@ -24,7 +24,7 @@ struct StoredMirror {
     }
 
     /// Blocks on the disk.
-    init(_ settings: MirrorSettings, logger: Logger) throws {
+    init(_ settings: MirrorSettings, targets: [ServedTarget], logger: Logger) throws {
         let path = settings.dataDirectory
         guard try File.status(of: path) != nil else { throw NoDirectory(path: path) }
         let metrics = Metrics()
@@ -42,6 +42,7 @@ struct StoredMirror {
         )
         core = try PullThrough(
             settings,
+            targets: targets,
             upstreams: upstreams,
             store: store,
             index: index,
@@ -73,6 +74,7 @@ extension PullThrough {
     /// The mirror as the settings want it; blocks on the disk for a moment.
     convenience init(
         _ settings: MirrorSettings,
+        targets: [ServedTarget],
         upstreams: UpstreamAssembly,
         store: any BlobStore,
         index: any CacheInventory,
@@ -81,12 +83,7 @@ extension PullThrough {
         logger: Logger
     ) throws {
         self.init(
-            directory: UpstreamDirectory(
-                upstreams: Dictionary(
-                    uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), $0.aliases) }
-                ),
-                defaultUpstream: UpstreamName(settings.defaultUpstream)
-            ),
+            directory: UpstreamDirectory(settings, targets: targets),
             upstreams: upstreams.clients,
             policies: Dictionary(
                 uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), UpstreamPolicy($0)) }

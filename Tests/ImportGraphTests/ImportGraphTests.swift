@@ -41,8 +41,8 @@ struct ImportGraphTests {
         // The composition root.
         "tidepool": [
             "ArgumentParser", "Curl", "Dispatch", "DiskStore", "Foundation", "Glibc", "Hashing", "LMDB", "LMDBIndex",
-            "Locking", "Logging", "MirrorCore", "OCI", "Posix", "RegistryHTTP", "Settings", "Synchronization",
-            "UpstreamHTTP",
+            "Locking", "Logging", "MirrorCore", "OCI", "Ocync", "Posix", "RegistryHTTP", "Settings",
+            "Synchronization", "UpstreamHTTP", "YAMLReading",
         ],
     ]
 
