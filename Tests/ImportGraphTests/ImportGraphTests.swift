@@ -38,11 +38,12 @@ struct ImportGraphTests {
         ],
         "Settings": ["FoundationEssentials", "OCI", "YAMLReading"],
         "Ocync": ["OCI", "YAMLReading"],
+        "Prewarm": ["FoundationEssentials", "Locking", "MirrorCore", "OCI", "Ocync"],
         // The composition root.
         "tidepool": [
             "ArgumentParser", "Curl", "Dispatch", "DiskStore", "Foundation", "Glibc", "Hashing", "LMDB", "LMDBIndex",
-            "Locking", "Logging", "MirrorCore", "OCI", "Posix", "RegistryHTTP", "Settings", "Synchronization",
-            "UpstreamHTTP",
+            "Locking", "Logging", "MirrorCore", "OCI", "Ocync", "Posix", "Prewarm", "RegistryHTTP", "Settings",
+            "Synchronization", "UpstreamHTTP", "YAMLReading",
         ],
     ]
 
