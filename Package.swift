@@ -71,6 +71,7 @@ let package = Package(
         ),
         .target(name: "Settings", dependencies: ["OCI", "YAMLReading"]),
         .target(name: "Ocync", dependencies: ["OCI", "YAMLReading"]),
+        .target(name: "Prewarm", dependencies: ["MirrorCore", "OCI", "Ocync", "Locking"]),
 
         // The composition root: the only target that knows all.
         .executableTarget(
@@ -78,6 +79,7 @@ let package = Package(
             dependencies: [
                 "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Ocync",
                 "YAMLReading", "Curl", "LMDB", "Hashing", "Posix", "Locking", logging, argumentParser,
+                "Prewarm", "YAMLReading", "Curl", "LMDB", "Hashing", "Posix", "Locking", logging, argumentParser,
             ]
         ),
 
@@ -92,6 +94,8 @@ let package = Package(
             name: "CommandTests",
             dependencies: [
                 "tidepool", "MirrorCore", "OCI", "Ocync", "RegistryHTTP", "Settings", "YAMLReading", argumentParser,
+                "tidepool", "MirrorCore", "OCI", "Ocync", "Prewarm", "RegistryHTTP", "Settings", "YAMLReading",
+                argumentParser,
             ]
         ),
         .testTarget(name: "ImportGraphTests"),
@@ -99,6 +103,10 @@ let package = Package(
         .testTarget(name: "SettingsTests", dependencies: ["MirrorCore", "Settings", "OCI", "YAMLReading", yams]),
         .testTarget(name: "YAMLReadingTests", dependencies: ["YAMLReading"]),
         .testTarget(name: "OcyncTests", dependencies: ["Ocync", "OCI", "YAMLReading"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "PrewarmTests",
+            dependencies: ["Prewarm", "Ocync", "MirrorCore", "MirrorTesting", "OCI", "Locking"]
+        ),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "PosixTests", dependencies: ["Posix", "MirrorTesting"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "MirrorTesting"]),

@@ -128,7 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
         return text
     }
 
-    private static func url(_ text: String) throws -> EndpointURL {
+    static func url(_ text: String) throws -> EndpointURL {
         do {
             return try EndpointURL(text)
         } catch {

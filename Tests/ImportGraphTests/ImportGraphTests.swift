@@ -38,10 +38,11 @@ struct ImportGraphTests {
         ],
         "Settings": ["FoundationEssentials", "OCI", "YAMLReading"],
         "Ocync": ["OCI", "YAMLReading"],
+        "Prewarm": ["FoundationEssentials", "Locking", "MirrorCore", "OCI", "Ocync"],
         // The composition root.
         "tidepool": [
             "ArgumentParser", "Curl", "Dispatch", "DiskStore", "Foundation", "Glibc", "Hashing", "LMDB", "LMDBIndex",
-            "Locking", "Logging", "MirrorCore", "OCI", "Ocync", "Posix", "RegistryHTTP", "Settings",
+            "Locking", "Logging", "MirrorCore", "OCI", "Ocync", "Posix", "Prewarm", "RegistryHTTP", "Settings",
             "Synchronization", "UpstreamHTTP", "YAMLReading",
         ],
     ]
