@@ -78,7 +78,6 @@ let package = Package(
             name: "tidepool",
             dependencies: [
                 "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Ocync",
-                "YAMLReading", "Curl", "LMDB", "Hashing", "Posix", "Locking", logging, argumentParser,
                 "Prewarm", "YAMLReading", "Curl", "LMDB", "Hashing", "Posix", "Locking", logging, argumentParser,
             ]
         ),
@@ -93,7 +92,6 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "tidepool", "MirrorCore", "OCI", "Ocync", "RegistryHTTP", "Settings", "YAMLReading", argumentParser,
                 "tidepool", "MirrorCore", "OCI", "Ocync", "Prewarm", "RegistryHTTP", "Settings", "YAMLReading",
                 argumentParser,
             ]

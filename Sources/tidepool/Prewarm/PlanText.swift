@@ -67,11 +67,15 @@ struct PlanText {
         for group in groups {
             let more = group.tags.count > Self.sample ? ", ..." : ""
             let names = group.tags.prefix(Self.sample).joined(separator: ", ") + more
-            lines.append("    \(group.tags.count) by \(group.rule): \(names)")
+            lines.append("    \(group.tags.count) \(cause(group.rule)): \(names)")
             if case .builtInExclude = group.rule {
                 lines.append("      to keep such tags, name them under include, where patterns may be used")
             }
         }
         return lines
+    }
+    private func cause(_ rule: DropRule) -> String {
+        if case .latest = rule { return "\(rule)" }
+        return "by \(rule)"
     }
 }

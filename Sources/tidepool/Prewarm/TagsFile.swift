@@ -10,6 +10,10 @@ struct TagsFile {
         let description: String
     }
 
+    init(tags: [String: [String]]) {
+        self.tags = tags
+    }
+
     /// Reads JSON: repository → list of tags, in the registry's order; blocks on the disk.
     init(path: String) throws(Unreadable) {
         let data: Data
