@@ -64,8 +64,8 @@ extension PrewarmReport {
     /// How a run ends.
     package var outcome: PrewarmOutcome {
         if let failure = failures.first?.failure { return failure.outcome }
-        let failed = count(.failed)
-        if failed > 0 { return failed < images.count ? .partlyFailed : .failed }
+        let failed = count(.failed) + failedTags.count
+        if failed > 0 { return failed < images.count + failedTags.count ? .partlyFailed : .failed }
         return stop == nil && count(.left) == 0 ? .done : .partlyFailed
     }
 }

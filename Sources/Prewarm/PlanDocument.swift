@@ -1,6 +1,6 @@
 import FoundationEssentials
-import MirrorCore
-import Ocync
+package import MirrorCore
+package import Ocync
 
 /// A plan as `tidepool prewarm --dry-run --json` prints it (DESIGN section 5).
 ///

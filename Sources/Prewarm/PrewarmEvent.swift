@@ -19,5 +19,5 @@ package enum PrewarmEvent: Sendable {
     case finished(PrewarmReport)
 }
 
-/// Takes events, on any thread, one at a time; it must not block.
+/// Takes events, on any thread and perhaps several at once; it must not block.
 package typealias PrewarmObserver = @Sendable (PrewarmEvent) -> Void

@@ -12,6 +12,8 @@ package struct PrewarmOptions: Hashable, Sendable {
     package var waits = false
     /// Whether a mapping that keeps fewer tags than its `min_tags` fails, as ocync has it for runs but not for dry ones.
     package var enforcesMinTags = true
+    /// Registries of the configuration that cannot be asked from here, by alias, and why.
+    package var refusedRegistries: [String: String] = [:]
     /// Blobs that are fetched at one time, from each upstream.
     package var concurrentBlobs = 6
 

@@ -6,6 +6,8 @@ package struct PrewarmReport: Sendable {
     package var images: [ImageResult]
     /// Why mappings were not followed at all, in the order of the file.
     package var failures: [FailedMapping]
+    /// Tags that could not be looked up.
+    package var failedTags: [FailedTag]
     /// Why it ended early; `nil` when nothing was left out.
     package var stop: StopReason?
     /// What is left for the next run.
@@ -47,6 +49,13 @@ package struct ImageResult: Sendable {
 package struct FailedMapping: Hashable, Sendable {
     package var from: String
     package var failure: MappingFailure
+}
+
+/// A tag of which it could not be found out what it names.
+package struct FailedTag: Hashable, Sendable {
+    package var from: String
+    package var tag: String
+    package var problem: String
 }
 
 /// Why a run ended before everything was there.

@@ -1,10 +1,11 @@
 import FoundationEssentials
-import MirrorCore
+package import MirrorCore
+import OCI
 
 /// A report as `tidepool prewarm --json` prints it.
 package struct ReportDocument: Encodable, Hashable, Sendable {
     package var images: [Image]
-    /// Mappings that were not followed.
+    /// Mappings that were not followed, and tags that could not be looked up.
     package var failures: [Failure]
     package var summary: Summary
     package var manifestReads: Int
@@ -31,6 +32,7 @@ package struct ReportDocument: Encodable, Hashable, Sendable {
 
     package struct Failure: Encodable, Hashable, Sendable {
         package var from: String
+        package var tag: String?
         package var error: String
     }
 
@@ -49,11 +51,13 @@ package struct ReportDocument: Encodable, Hashable, Sendable {
 
     package init(_ report: PrewarmReport) {
         images = report.images.map(Image.init)
-        failures = report.failures.map { Failure(from: $0.from, error: "\($0.failure)") }
+        failures =
+            report.failures.map { Failure(from: $0.from, error: "\($0.failure)") }
+            + report.failedTags.map { Failure(from: $0.from, tag: $0.tag, error: $0.problem) }
         summary = Summary(
             cached: report.count(.cached),
             fetched: report.count(.fetched),
-            failed: report.count(.failed),
+            failed: report.count(.failed) + report.failedTags.count,
             left: report.count(.left)
         )
         manifestReads = report.manifestReads
