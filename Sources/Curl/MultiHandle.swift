@@ -9,6 +9,7 @@ final class MultiHandle {
 
     init() {
         LibraryVersion.initializeLibrary()
+        // At the start of the process, before anything is served.
         guard let pointer = unsafe curl_multi_init() else { fatalError("curl_multi_init: out of memory") }
         unsafe self.pointer = pointer
         // Enough for every window of a few upstreams and their CDNs.

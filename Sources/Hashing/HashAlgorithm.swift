@@ -29,6 +29,7 @@ package enum HashAlgorithm: Hashable, Sendable, CaseIterable {
 
     private static func fetch(_ name: String) -> OpaquePointer {
         guard let implementation = unsafe EVP_MD_fetch(nil, name, nil) else {
+            // Nothing can be verified with such a library, so nothing may be served.
             fatalError("EVP_MD_fetch: libcrypto has no \(name)")
         }
         return unsafe implementation

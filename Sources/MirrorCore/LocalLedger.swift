@@ -23,7 +23,7 @@ package final class LocalLedger: QuotaLedger {
     private let index: any LedgerStore
     private let reserves: [UpstreamName: Int]
     private let time: Timekeeper
-    private let report: QuotaReport
+    private let telemetry: QuotaTelemetry
 
     /// Reads what is kept.
     package init(
@@ -36,14 +36,14 @@ package final class LocalLedger: QuotaLedger {
         self.index = index
         self.reserves = reserves
         self.time = time
-        report = QuotaReport(metrics: metrics, logger: logger)
+        telemetry = QuotaTelemetry(metrics: metrics, logger: logger)
         let records = index.quotaRecords()
         var state = State(accounts: records.mapValues { QuotaAccountState($0) })
         // Until the first request tells, the account in use is probably the one that was asked with last.
         let byAge = records.sorted { ($0.value.observedAt ?? .never) < ($1.value.observedAt ?? .never) }
         for (account, _) in byAge { state.current[account.upstream] = account }
         self.state = Locked(state)
-        for (account, record) in records { report.begin(account, record) }
+        for (account, record) in records { telemetry.begin(account, record) }
     }
 
     /// Asks for leave to read one manifest; see ``QuotaLedger/claim(for:on:keeping:)``.
@@ -66,7 +66,7 @@ package final class LocalLedger: QuotaLedger {
             }
             return (id, refusal, change)
         }
-        report.publish(change)
+        telemetry.publish(change)
         if let refusal {
             post(change)
             throw refusal
@@ -81,8 +81,8 @@ package final class LocalLedger: QuotaLedger {
             state.change(claim.account, at: now) { $0.settle(claim.id, isSpent: isSpent) }
         }
         // Counted now and not when it was granted: a counter must not fall.
-        if wasUnderWay, isSpent { report.spent(claim) }
-        report.publish(change)
+        if wasUnderWay, isSpent { telemetry.spent(claim) }
+        telemetry.publish(change)
         post(change)
     }
 
@@ -92,14 +92,16 @@ package final class LocalLedger: QuotaLedger {
         let now = time.wall()
         let change: QuotaChange? = state.withLock { state in
             state.current[account.upstream] = account
-            // What is without limits is not in the ledger before something was read there.
-            guard observation.tellsQuota || state.accounts[account] != nil else { return nil }
+            // Where nobody counts, nothing is in the ledger before something was read.
+            guard observation.tellsQuota || observation.tellsAccount || state.accounts[account] != nil else {
+                return nil
+            }
             state.observations += 1
             let number = state.mark
             return state.change(account, at: now) { $0.observe(observation, since: mark, as: number, at: now) }.change
         }
         guard let change else { return }
-        report.publish(change)
+        telemetry.publish(change)
         post(change)
     }
 
@@ -114,7 +116,7 @@ package final class LocalLedger: QuotaLedger {
             return state.change(account, at: now) { $0.pressure(keeping: reserve) }
         }
         if let change {
-            report.publish(change)
+            telemetry.publish(change)
             post(change)
         }
         return pressure
@@ -128,7 +130,7 @@ package final class LocalLedger: QuotaLedger {
             }
         }
         for (_, change) in answers {
-            report.publish(change)
+            telemetry.publish(change)
             post(change)
         }
         return answers.map(\.result)
@@ -154,7 +156,7 @@ package final class LocalLedger: QuotaLedger {
             defer { state.isIndexFailing = failure != nil }
             return !state.isIndexFailing
         }
-        if let failure, isNew { report.indexFailed(failure) }
+        if let failure, isNew { telemetry.indexFailed(failure) }
     }
 }
 

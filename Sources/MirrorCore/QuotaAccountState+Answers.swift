@@ -142,6 +142,9 @@ extension QuotaObservation {
     /// A source alone does not: Docker Hub sends the address with its challenge, before it knows the account.
     var tellsQuota: Bool { limit != nil || remaining != nil || isRefusal }
 
+    /// Whether it tells of an account that is counted, though it may have no limits.
+    var tellsAccount: Bool { isManifest && source != nil }
+
     /// With numbers that can be calculated with.
     fileprivate var bounded: Self {
         var bounded = self

@@ -56,6 +56,24 @@ struct FairQueue<Element> {
         return best.map { ($0.line, $0.position) }
     }
 
+    /// Takes out the one that is to give its place in a full queue to a newcomer; `nil` if the newcomer is to go away.
+    ///
+    /// Less urgent work goes first. Among equals the client that has the most gives, if it has more than the newcomer's
+    /// would then have. It is the last to come that goes: it has waited for the least.
+    mutating func displace(for newcomer: Errand) -> Entry? {
+        let purpose = newcomer.purpose
+        let least = lines.lazy.flatMap(\.entries).map(\.errand.purpose).max() ?? purpose
+        if purpose < least {
+            let newest = lines.lazy.flatMap(\.entries).filter { $0.errand.purpose == least }.max { $0.id < $1.id }
+            return newest.flatMap { remove($0.id) }
+        }
+        guard purpose == least, let longest = lines.max(by: { $0.entries.count < $1.entries.count }) else { return nil }
+        let own = lines.first { $0.client == newcomer.client }?.entries.count ?? 0
+        guard longest.entries.count > own + 1 else { return nil }
+        let newest = longest.entries.last { $0.errand.purpose == purpose }
+        return newest.flatMap { remove($0.id) }
+    }
+
     /// Takes out an entry that waits no longer.
     mutating func remove(_ id: UInt64) -> Entry? {
         removeAll { $0.id == id }.first

@@ -65,7 +65,7 @@ final class WaitingRoom<Rule: AdmissionRule>: Sendable {
 
     /// Waits to be let in.
     ///
-    /// Throws `.unavailable(.queue)` when that did not happen by `deadline` or too many wait already, the rule's refusal
+    /// Throws `.unavailable(.queue)` when that did not happen by `deadline` or too many wait, the rule's refusal
     /// when it is closed for longer, and `.cancelled` when the task was.
     func enter(for errand: Errand, until deadline: Duration) async throws(UpstreamError) -> Rule.Ticket {
         if let ticket = enterAtOnce() { return ticket }
@@ -120,14 +120,23 @@ final class WaitingRoom<Rule: AdmissionRule>: Sendable {
                 // waiter. It is the same with the deadline.
                 if Task.isCancelled {
                     .cancelled
-                } else if now >= waiter.deadline || state.queue.count >= Self.queueLimit {
+                } else if now >= waiter.deadline {
                     .unavailable(.queue)
                 } else {
                     nil
                 }
             if let failure { return Consequences(resumptions: [(waiter, .failure(failure))]) }
+            var displaced: Waiter?
+            if state.queue.count >= Self.queueLimit {
+                displaced = state.queue.displace(for: errand)?.element
+                guard displaced != nil else {
+                    return Consequences(resumptions: [(waiter, .failure(.unavailable(.queue)))])
+                }
+            }
             state.queue.append(Queue.Entry(id: id, errand: errand, element: waiter))
-            return Self.settle(&state, at: now)
+            var consequences = Self.settle(&state, at: now)
+            if let displaced { consequences.resumptions.append((displaced, .failure(.unavailable(.queue)))) }
+            return consequences
         }
         carryOut(consequences)
     }

@@ -4,18 +4,22 @@ import Testing
 
 /// What `tidepool quota --json` prints.
 struct PrintedQuota: Decodable {
-    struct Account: Decodable {
+    struct Account: Decodable, Equatable {
         let upstream: String
-        let account: String
+        let account: String?
         let limit: Int?
         let remaining: Int?
         let windowSeconds: Int?
         let source: String?
         let spent: [String: Int]
+        let state: String
+        let resetsAt: String?
+        let error: String?
 
         private enum CodingKeys: String, CodingKey {
-            case upstream, account, limit, remaining, source, spent
+            case upstream, account, limit, remaining, source, spent, state, error
             case windowSeconds = "window_seconds"
+            case resetsAt = "resets_at"
         }
     }
 
@@ -23,10 +27,18 @@ struct PrintedQuota: Decodable {
 
     /// Asks the mirror that runs with the directory's settings.
     static func read(from mirror: TidepoolProcess) async throws -> PrintedQuota {
-        let settings = mirror.directory.path("tidepool.yaml")
+        try await read(with: mirror.directory.path("tidepool.yaml"))
+    }
+
+    /// Asks the mirror that runs with these settings, or the data directory when none runs.
+    static func read(with settings: String) async throws -> PrintedQuota {
         let result = try await TidepoolProcess.run(["quota", "--json", "--config", settings])
         try #require(result.succeeded, "\(result)")
-        return try JSONDecoder().decode(PrintedQuota.self, from: Data(result.output.utf8))
+        return try PrintedQuota(json: result.output)
+    }
+
+    init(json: String) throws {
+        self = try JSONDecoder().decode(PrintedQuota.self, from: Data(json.utf8))
     }
 
     func account(_ upstream: String) throws -> Account {

@@ -7,41 +7,12 @@ extension EndToEnd {
     struct QuotaTests {
         private static let probe = "ratelimitpreview/test"
 
-        /// One upstream's part of `tidepool quota --json`.
-        private struct Quota: Decodable, Equatable {
-            struct Spent: Decodable, Equatable {
-                var pull: Int
-                var prewarm: Int
-                var refresh: Int
-            }
-
-            var upstream: String
-            var account: String?
-            var limit: Int?
-            var remaining: Int?
-            var windowSeconds: Int?
-            var resetsAt: String?
-            var source: String?
-            var spent: Spent
-            var state: String
-            var error: String?
+        private static func quota(_ directory: TemporaryDirectory) async throws -> PrintedQuota.Account {
+            try await PrintedQuota.read(with: directory.path("tidepool.yaml")).account("docker.io")
         }
 
-        private struct Document: Decodable {
-            var upstreams: [Quota]
-        }
-
-        private static func quota(_ directory: TemporaryDirectory) async throws -> Quota {
-            let arguments = ["quota", "--json", "--config", directory.path("tidepool.yaml")]
-            let result = try await TidepoolProcess.run(arguments)
-            #expect(result.status == .exited(0), "\(result)")
-            return try quota(result.output)
-        }
-
-        private static func quota(_ json: String) throws -> Quota {
-            let decoder = JSONDecoder()
-            decoder.keyDecodingStrategy = .convertFromSnakeCase
-            return try #require(try decoder.decode(Document.self, from: Data(json.utf8)).upstreams.first)
+        private static func quota(_ json: String) throws -> PrintedQuota.Account {
+            try PrintedQuota(json: json).account("docker.io")
         }
 
         private static func mode(_ path: String) -> Int? {
@@ -64,13 +35,42 @@ extension EndToEnd {
             #expect(running.upstream == "docker.io" && running.account == "anonymous" && running.state == "limited")
             #expect(running.limit == 100 && running.windowSeconds == 3600 && running.source == "127.0.0.1")
             #expect(running.remaining == hub.quota?.remaining)
-            #expect(running.spent == Quota.Spent(pull: hub.quota?.spent ?? -1, prewarm: 0, refresh: 0))
+            #expect(running.spent == ["pull": hub.quota?.spent ?? -1, "prewarm": 0, "refresh": 0])
             #expect(running.resetsAt?.hasSuffix("Z") == true)
             #expect(try await Self.quota(mirror.client.get("/-/api/quota").text) == running)
             await mirror.kill()
             #expect(try await Self.quota(directory) == running)
             await hub.stop()
             #expect(hub.complaints.isEmpty)
+        }
+
+        @Test("the table, the metrics and the Hub agree; without a mirror what was known last is shown")
+        func agreement() async throws {
+            try await Stage.run { stage in
+                for seed in 0..<3 as Range<UInt64> {
+                    stage.hub.publish(.single(seed: 1110 + seed), as: "library/app", tags: ["\(seed)"])
+                    #expect(try await stage.client.get("/v2/library/app/manifests/\(seed)").status == 200)
+                }
+                let metrics = try await stage.client.get("/metrics").text
+                let labels = #"{upstream="docker.io",account="anonymous"}"#
+                #expect(metrics.contains("tidepool_quota_limit\(labels) 100\n"), "\(metrics)")
+                #expect(metrics.contains("tidepool_quota_remaining\(labels) 97\n"), "\(metrics)")
+                #expect(metrics.contains(#"tidepool_quota_spent_total{upstream="docker.io",purpose="pull"} 3"# + "\n"))
+                for isRunning in [true, false] {
+                    if !isRunning {
+                        stage.mirror.terminate()
+                        #expect(await stage.mirror.waitForExit() == .exited(0))
+                    }
+                    let settings = stage.mirror.directory.path("tidepool.yaml")
+                    let table = try await TidepoolProcess.run(["quota", "--config", settings])
+                    let line = table.output.split(separator: "\n").first { $0.contains("docker.io") } ?? ""
+                    #expect(table.succeeded && line.contains("97") && line.contains("100"), "\(table)")
+                    try expectEqual(
+                        try await PrintedQuota.read(from: stage.mirror).account("docker.io"),
+                        stage.hub.quota
+                    )
+                }
+            }
         }
 
         @Test("where nothing is known, one free HEAD tells it; by TCP nobody can make the mirror send it")
@@ -82,7 +82,7 @@ extension EndToEnd {
                 #expect(stage.hub.manifestHeads() == 0)
                 for _ in 0..<2 {
                     let quota = try await Self.quota(stage.mirror.directory)
-                    #expect(quota.remaining == 100 && quota.limit == 100 && quota.spent.pull == 0)
+                    #expect(quota.remaining == 100 && quota.limit == 100 && quota.spent["pull"] == 0)
                 }
                 #expect(stage.hub.manifestHeads() == 1)
                 #expect(stage.hub.manifestReads() == 0)

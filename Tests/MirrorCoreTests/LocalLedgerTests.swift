@@ -103,6 +103,14 @@ struct LocalLedgerTests {
         #expect(bench.index.history.isEmpty)
     }
 
+    @Test("who is counted for, without limits, is an account without limits before anything was read")
+    mutating func unlimited() {
+        let ledger = bench.start()
+        ledger.observe(QuotaObservation(source: "somebody", isManifest: true), on: account, since: ledger.mark())
+        #expect(ledger.status().map(\.account) == [account])
+        #expect(ledger.pressure(on: account.upstream) == .none)
+    }
+
     @Test("gauges follow what is known, and go when there is no limit")
     mutating func gauges() async throws {
         let ledger = bench.start()

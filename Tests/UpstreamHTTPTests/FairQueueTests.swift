@@ -49,6 +49,22 @@ struct FairQueueTests {
         #expect(drained(queue) == "b1r a1w")
     }
 
+    @Test(
+        "in a full queue, less urgent work gives its place, else the client that has the most, by two at least",
+        arguments: [
+            ("a1 a2 a3", "b1", "a3"), ("a1 a2 b1", "c1", "a2"), ("a1", "b1", nil), ("a1 b1", "c1", nil),
+            ("a1 a2 a3", "a4", nil), ("a1 a2 a3 b1", "b2", "a3"), ("a1 a2 b1", "b2", nil), ("", "a1", nil),
+            ("a1 b1w b2w c1r c2r", "d1", "c2r"), ("a1 b1w b2w", "d1", "b2w"), ("a1 b1w", "c1r", nil),
+            ("a1 a2 a3", "b1w", nil), ("a1w a2w a3w", "b1w", "a3w"), ("a1r a2r", "a3", "a2r"),
+        ] as [(String, String, String?)]
+    )
+    func displacement(came: String, newcomer: String, goes: String?) {
+        var queue = queue(came)
+        let count = queue.count
+        #expect(queue.displace(for: errand(Substring(newcomer)))?.element == goes)
+        #expect(queue.count == count - (goes == nil ? 0 : 1))
+    }
+
     @Test("what is taken out leaves the others in their order")
     func removal() {
         var queue = queue("a1 a2 b1 c1")

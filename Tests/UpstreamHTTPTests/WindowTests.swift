@@ -144,6 +144,43 @@ struct WindowTests {
         #expect(window.free == 1)
     }
 
+    @Test("a queue that one client has filled has room for another's first")
+    func displaced() async throws {
+        let (window, gate, holder) = await occupied()
+        let refused = Locked(0)
+        let served = Locked<[String]>([])
+        let limit = WaitingRoom<WindowState>.queueLimit
+        let crowd = (0..<limit)
+            .map { _ in
+                Task {
+                    do throws(UpstreamError) {
+                        try await window.withPlace(for: errand, until: .seconds(30)) {
+                            (_) async throws(UpstreamError) in
+                            await gate.pass()
+                        }
+                    } catch {
+                        #expect(error == .unavailable(.queue))
+                        refused.withLock { $0 += 1 }
+                    }
+                }
+            }
+        try await untilWaiting(limit, window)
+        let other = Task {
+            try await window.withPlace(for: Errand(for: Caller(address: "other")), until: .seconds(30)) {
+                (_) async throws(UpstreamError) in served.withLock { $0.append("other") }
+            }
+        }
+        while refused.withLock({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(window.waiting == limit)
+        gate.open()
+        try await other.value
+        try await holder.value
+        for task in crowd { await task.value }
+        #expect(refused.withLock { $0 } == 1)
+        #expect(served.withLock { $0 } == ["other"])
+        #expect(window.free == 1)
+    }
+
     @Test("a waiter that is cancelled leaves the queue, before it joins it or after", arguments: [false, true])
     func cancelled(before: Bool) async throws {
         let (window, gate, holder) = await occupied()

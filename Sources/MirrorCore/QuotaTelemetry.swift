@@ -14,7 +14,7 @@ struct QuotaChange: Sendable {
 /// The ledger in metrics and log.
 ///
 /// The log names no account and no source: both may be a user's name.
-struct QuotaReport: Sendable {
+struct QuotaTelemetry: Sendable {
     let metrics: Metrics
     let logger: Logger
 
