@@ -137,8 +137,7 @@ extension Planner {
         warnings: [String] = []
     ) -> PrewarmPlan {
         var plan = PrewarmPlan(warnings: warnings)
-        var options = PrewarmOptions()
-        options.enforcesMinTags = false
+        let options = PrewarmOptions()
         for mapping in configuration.mappings {
             var entry = PlannedMapping(mapping)
             do throws(MappingFailure) {

@@ -24,9 +24,22 @@ struct StoredMirror {
     }
 
     /// Blocks on the disk.
-    init(_ settings: MirrorSettings, targets: [ServedTarget], logger: Logger) throws {
+    ///
+    /// - Parameters:
+    ///   - settings: What the mirror would be run with.
+    ///   - targets: The second names that it would serve.
+    ///   - makesDirectory: Whether there may be nothing yet; else that is an error.
+    ///   - logger: For what goes wrong.
+    init(
+        _ settings: MirrorSettings,
+        targets: [ServedTarget],
+        makesDirectory: Bool = false,
+        logger: Logger
+    ) throws {
         let path = settings.dataDirectory
-        guard try File.status(of: path) != nil else { throw NoDirectory(path: path) }
+        if !makesDirectory {
+            guard try File.status(of: path) != nil else { throw NoDirectory(path: path) }
+        }
         let metrics = Metrics()
         directory = try DataDirectory.acquire(path: path)
         store = try DiskBlobStore(root: path, logger: logger)
@@ -53,6 +66,12 @@ struct StoredMirror {
         caretaker = Caretaker(of: core, index: index, store: store) { [index] in index.usedBytes }
         index.ready()
     }
+
+    /// The mirror for those who fill it.
+    var warmer: CacheWarmer { CacheWarmer(core) }
+
+    /// Has the cache looked after while it grows: what a crash has left, and the room on the disk.
+    func startUpkeep() { core.startUpkeep() }
 
     /// Ends what is under way, and gives the directory back.
     func close() async {

@@ -29,7 +29,8 @@ struct PrewarmTextTests {
         #expect(
             PrewarmText.line(for: .ended(fetched))
                 == .init(
-                    text: "docker.io/library/nginx:1.27 (also 1.27.0, latest): fetched 68.2 MB in 3.0 s, 3 manifest reads"
+                    text:
+                        "docker.io/library/nginx:1.27 (also 1.27.0, latest): fetched 68.2 MB in 3.0 s, 3 manifest reads"
                 )
         )
         var failed = ShownImages.result(image, .failed)
@@ -58,7 +59,10 @@ struct PrewarmTextTests {
         let lines = PrewarmText.summary(of: report)
         #expect(lines.map(\.isProblem) == [true, true, false])
         #expect(lines[0].text.hasPrefix("mapping 'library/x': "))
-        #expect(lines[1].text.hasPrefix("stopped: the budget of manifest reads is spent; left for the next run: app2:1, app3:1"))
+        #expect(
+            lines[1].text
+                .hasPrefix("stopped: the budget of manifest reads is spent; left for the next run: app2:1, app3:1")
+        )
         #expect(lines[1].text.hasSuffix("app11:1 and 1 more (about 22 manifest reads, 3.0 MB or more)"))
         #expect(lines[2].text == "12 images: 1 fetched, 11 left; 5 manifest reads, 1.0 kB in 3 min 20 s")
         report.stop = .interrupted
@@ -67,7 +71,7 @@ struct PrewarmTextTests {
 
     private static func planned(_ yaml: String, tags: [String]) throws -> PrewarmPlan {
         let loaded = try OcyncConfiguration.load(text: yaml, file: "ocync.yaml", environment: [:])
-        return PrewarmPlan(offline: loaded.configuration, tags: TagsFile(tags: ["library/nginx": tags]), warnings: [])
+        return Planner.offline(loaded.configuration, tags: ["library/nginx": tags])
     }
 
     @Test("a dry run explains what is kept, and what is dropped by which rule")
@@ -82,7 +86,9 @@ struct PrewarmTextTests {
               - { from: library/redis, tags: { glob: ["7"] } }
               - { from: library/other, tags: {} }
             """
-        let tags = ["latest", "1.24.0", "1.25.0", "1.26.0", "1.26.0-rc1", "1.27.0", "1.27.0-perl", "a", "b", "c", "d", "e"]
+        let tags = [
+            "latest", "1.24.0", "1.25.0", "1.26.0", "1.26.0-rc1", "1.27.0", "1.27.0-perl", "a", "b", "c", "d", "e",
+        ]
         let text = PlanText(plan: try Self.planned(yaml, tags: tags), isOffline: true).text
         let expected = """
             library/nginx -> nginx  [docker.io]

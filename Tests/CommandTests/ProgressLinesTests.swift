@@ -7,7 +7,8 @@ import Testing
 
 /// Images to show, in no registry.
 struct ShownImages {
-    static func image(_ repository: String, _ tag: String, cached: Bool = false, number: Int = 1) throws -> PlannedImage {
+    static func image(_ repository: String, _ tag: String, cached: Bool = false, number: Int = 1) throws -> PlannedImage
+    {
         let digest = try Digest("sha256:" + String(repeating: "0", count: 60) + String(1000 + number))
         let name = try RepositoryName(repository)
         return PlannedImage(
@@ -23,8 +24,20 @@ struct ShownImages {
         )
     }
 
-    static func result(_ image: PlannedImage, _ status: ImageResult.Status, bytes: Int = 0, reads: Int = 0) -> ImageResult {
-        ImageResult(image: image, status: status, manifestReads: reads, bytes: bytes, duration: .seconds(3), problem: nil)
+    static func result(
+        _ image: PlannedImage,
+        _ status: ImageResult.Status,
+        bytes: Int = 0,
+        reads: Int = 0
+    ) -> ImageResult {
+        ImageResult(
+            image: image,
+            status: status,
+            manifestReads: reads,
+            bytes: bytes,
+            duration: .seconds(3),
+            problem: nil
+        )
     }
 }
 
@@ -32,7 +45,11 @@ struct ShownImages {
 struct ProgressLinesTests {
     private static func running() throws -> PrewarmProgress {
         let nginx = try ShownImages.image("library/nginx", "1.27")
-        let long = try ShownImages.image("organisation/a-repository-with-a-long-name/of-many-parts", "2.19.4-alpine", number: 2)
+        let long = try ShownImages.image(
+            "organisation/a-repository-with-a-long-name/of-many-parts",
+            "2.19.4-alpine",
+            number: 2
+        )
         let cached = try ShownImages.image("library/redis", "7", cached: true, number: 3)
         var progress = PrewarmProgress()
         progress.take(.planned(PrewarmPlan(images: [nginx, long, cached])), at: .zero)
@@ -116,7 +133,10 @@ struct ProgressLinesTests {
     func waiting() throws {
         var progress = try Self.running()
         progress.take(.waiting(.dockerHub, until: WallTime(milliseconds: 0)), at: .seconds(7))
-        #expect(ProgressLines(columns: 200).lines(progress, at: .seconds(7))[2].contains("waiting for quota of docker.io until "))
+        #expect(
+            ProgressLines(columns: 200).lines(progress, at: .seconds(7))[2]
+                .contains("waiting for quota of docker.io until ")
+        )
         progress.take(.resumed(.dockerHub), at: .seconds(8))
         #expect(!ProgressLines(columns: 200).lines(progress, at: .seconds(8))[2].contains("waiting"))
     }
@@ -179,7 +199,9 @@ struct TerminalFrameTests {
                     control(rest.removeFirst(), String(parameters))
                 default:
                     #expect(column < columns, "a line is broken: \(lines[row])")
-                    lines[row] = String(lines[row].prefix(column)) + String(Character(scalar)) + String(lines[row].dropFirst(column + 1))
+                    lines[row] =
+                        String(lines[row].prefix(column)) + String(Character(scalar))
+                        + String(lines[row].dropFirst(column + 1))
                     column += 1
                 }
             }
@@ -218,7 +240,9 @@ struct TerminalFrameTests {
     func narrower(columns: Int) {
         var (screen, frame) = (Screen(columns: 20), TerminalFrame())
         screen.write("before\r\n")
-        screen.write(frame.draw([String(repeating: "a", count: 19), String(repeating: "b", count: 12), "cc"], columns: 20))
+        screen.write(
+            frame.draw([String(repeating: "a", count: 19), String(repeating: "b", count: 12), "cc"], columns: 20)
+        )
         screen.resize(to: columns)
         screen.write(frame.draw(["x", "y"], columns: columns))
         #expect(screen.lines.suffix(2) == ["x", "y"])

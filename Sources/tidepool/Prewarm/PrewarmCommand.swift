@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import OCI
 import Ocync
 import Prewarm
@@ -81,6 +82,37 @@ struct PrewarmCommand: AsyncParsableCommand {
         for warning in loaded.warnings { Console.problem("warning: \(warning)") }
         if check { return Console.result(CheckText.text(loaded, file: file, json: json)) }
         if let tagsFile { return try explain(loaded, tagsIn: tagsFile) }
+        let outcome = try await Interruption.ending { try await work(loaded) }
+        if outcome != .done { throw ExitCode(outcome.rawValue) }
+    }
+
+    private func work(_ ocync: LoadedOcync) async throws -> PrewarmOutcome {
+        var mirror = try CheckConfigCommand.load(config)
+        if let dataDir { mirror.settings.dataDirectory = dataDir }
+        // A mirror's log is of no interest here, but for what hinders the work.
+        mirror.settings.log.level = .error
+        let writer = LogWriter()
+        defer { writer.close() }
+        let work = PrewarmWork(loaded: ocync, options: options, isJSON: json)
+        let place: PrewarmPlace
+        do {
+            place = try await PrewarmPlace.find(mirror, ocync.configuration, Logger(mirror.settings.log, to: writer))
+        } catch {
+            Console.problem("tidepool: \(error)")
+            throw ExitCode.failed
+        }
+        let outcome = dryRun ? await work.explain(place) : await work.carryOut(place)
+        await place.close()
+        return outcome
+    }
+
+    private var options: PrewarmOptions {
+        var options = PrewarmOptions()
+        options.platforms = platforms.isEmpty ? nil : platforms
+        options.budget = budget
+        options.reserve = reserve
+        options.waits = wait
+        return options
     }
 
     private func load() throws -> LoadedOcync {
@@ -99,15 +131,15 @@ struct PrewarmCommand: AsyncParsableCommand {
 
     /// What the filters make of the tags in a file.
     private func explain(_ loaded: LoadedOcync, tagsIn path: String) throws {
-        let tags: TagsFile
+        let tags: [String: [String]]
         do throws(TagsFile.Unreadable) {
-            tags = try TagsFile(path: path)
+            tags = try TagsFile.read(path)
         } catch {
             Console.problem("tidepool: \(error)")
             throw ExitCode.failed
         }
         let warnings = loaded.warnings.map(\.description)
-        let plan = PrewarmPlan(offline: loaded.configuration, tags: tags, warnings: warnings)
+        let plan = Planner.offline(loaded.configuration, tags: tags, warnings: warnings)
         Console.result(
             json
                 ? String(decoding: PlanDocument(plan, isOffline: true).json, as: UTF8.self)
