@@ -23,13 +23,7 @@ struct StoredMirror {
         var description: String { "there is no cache at \(path)" }
     }
 
-    /// Blocks on the disk.
-    ///
-    /// - Parameters:
-    ///   - settings: What the mirror would be run with.
-    ///   - targets: The second names that it would serve.
-    ///   - makesDirectory: Whether there may be nothing yet; else that is an error.
-    ///   - logger: For what goes wrong.
+    /// Blocks on the disk; without `makesDirectory` there must be a cache already.
     init(
         _ settings: MirrorSettings,
         targets: [ServedTarget],
