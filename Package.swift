@@ -61,7 +61,9 @@ let package = Package(
         // Adapters. They never see each other.
         .target(
             name: "UpstreamHTTP",
-            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess, systemPackage]
+            dependencies: [
+                "MirrorCore", "OCI", "Curl", "Hashing", "Locking", logging, subprocess, systemPackage,
+            ]
         ),
         .target(name: "DiskStore", dependencies: ["MirrorCore", "OCI", "Posix", "Hashing", "Locking", logging]),
         .target(name: "LMDBIndex", dependencies: ["MirrorCore", "OCI", "LMDB", "Posix", "Locking", logging]),

@@ -14,6 +14,7 @@ extension MirrorError {
         case .limited(.reserve, _): "\(subject): what is left of the quota is reserved for pulls"
         case .unavailable(let reason, _) where Self.isCredentialsFault(reason):
             "\(subject): the registry refuses our credentials"
+        case .unavailable("mirror_gone", _): "\(subject): the mirror does not answer any more"
         case .unavailable("not_kept", _): "\(subject) was not kept: the cache has no room for it"
         case .unavailable(let reason, _): "\(subject): the registry cannot be asked (\(reason))"
         case .corrupt: "\(subject): what the registry sends does not have its digest"
@@ -34,11 +35,14 @@ extension MirrorError {
     /// Whether the same may succeed a moment later.
     var isTransient: Bool {
         switch self {
-        case .unavailable(let reason, _): !Self.isCredentialsFault(reason) && reason != "not_kept"
+        case .unavailable(let reason, _): !Self.isCredentialsFault(reason) && !Self.lastingReasons.contains(reason)
         case .limited(.abuse, _), .tooSlow: true
         default: false
         }
     }
+
+    /// Asking again is in vain: the cache has no room, or the mirror itself has gone.
+    private static let lastingReasons: Set<String> = ["not_kept", "mirror_gone", "mirror_version"]
 
     private static func isCredentialsFault(_ reason: String) -> Bool {
         reason == UpstreamError.credentialsRefused.label

@@ -9,6 +9,8 @@ struct ServerContext: Sendable {
     let registry: any Registry
     let administration: any Administration
     let cache: any CacheAdministration
+    /// `nil` where nobody may warm the cache from another process.
+    let warming: (any WarmMirror)?
     let metrics: Metrics
     let logger: Logger
     let lifecycle = Lifecycle()

@@ -59,6 +59,7 @@ struct Composition {
             registry: core,
             administration: QuotaSurvey(ledger: ledger, upstreams: upstreams.clients),
             cache: caretaker,
+            warming: CacheWarmer(core),
             metrics: metrics,
             logger: logger
         )

@@ -21,7 +21,8 @@ struct ImportGraphTests {
         "MirrorCore": ["FoundationEssentials", "Locking", "Logging", "OCI", "Synchronization"],
         // Adapters: never each other.
         "UpstreamHTTP": [
-            "Curl", "Dispatch", "FoundationEssentials", "Locking", "Logging", "MirrorCore", "OCI", "Subprocess",
+            "Curl", "Dispatch", "FoundationEssentials", "Hashing", "Locking", "Logging", "MirrorCore", "OCI",
+            "Subprocess",
             "SystemPackage",
             "Synchronization",
         ],
