@@ -87,23 +87,32 @@ struct PrewarmCommand: AsyncParsableCommand {
     }
 
     private func work(_ ocync: LoadedOcync) async throws -> PrewarmOutcome {
-        var mirror = try CheckConfigCommand.load(config)
-        if let dataDir { mirror.settings.dataDirectory = dataDir }
-        // A mirror's log is of no interest here, but for what hinders the work.
-        mirror.settings.log.level = .error
         let writer = LogWriter()
         defer { writer.close() }
-        let work = PrewarmWork(loaded: ocync, options: options, isJSON: json)
         let place: PrewarmPlace
         do {
-            place = try await PrewarmPlace.find(mirror, ocync.configuration, Logger(mirror.settings.log, to: writer))
+            place = try await place(for: ocync.configuration, writer)
+        } catch let code as ExitCode {
+            throw code
         } catch {
             Console.problem("tidepool: \(error)")
             throw ExitCode.failed
         }
+        let work = PrewarmWork(loaded: ocync, options: options, isJSON: json)
         let outcome = dryRun ? await work.explain(place) : await work.carryOut(place)
         await place.close()
         return outcome
+    }
+
+    private func place(for configuration: OcyncConfiguration, _ writer: LogWriter) async throws -> PrewarmPlace {
+        var log = LogSettings()
+        // A mirror's log is of no interest here, but for what hinders the work.
+        log.level = .error
+        let logger = Logger(log, to: writer)
+        if let mirror { return try PrewarmPlace.remote(mirror, logger) }
+        var loaded = try CheckConfigCommand.load(config)
+        if let dataDir { loaded.settings.dataDirectory = dataDir }
+        return try await PrewarmPlace.find(loaded, configuration, logger)
     }
 
     private var options: PrewarmOptions {
