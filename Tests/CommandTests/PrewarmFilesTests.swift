@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Ocync
 import Testing
@@ -17,7 +18,7 @@ struct PrewarmFilesTests {
     private static func arguments(_ line: some StringProtocol) -> [String]? {
         guard let start = line.range(of: "tidepool prewarm ") else { return nil }
         let rest = line[start.upperBound...].prefix { !"|>#;".contains($0) }
-        return rest.split(separator: " ").map(String.init)
+        return String(rest).split(separator: " ").map(String.init)
     }
 
     private static func parse(_ line: some StringProtocol) throws -> PrewarmCommand? {

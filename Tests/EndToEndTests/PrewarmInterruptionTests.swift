@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import MirrorTesting
+import NIOHTTP1
 import OCI
 import Testing
 

@@ -2,6 +2,7 @@ import Foundation
 import MirrorCore
 import MirrorTesting
 import OCI
+import Ocync
 import Prewarm
 import Testing
 

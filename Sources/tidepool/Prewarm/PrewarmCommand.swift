@@ -91,7 +91,7 @@ struct PrewarmCommand: AsyncParsableCommand {
         defer { writer.close() }
         let place: PrewarmPlace
         do {
-            place = try await place(for: ocync.configuration, writer)
+            place = try await findPlace(for: ocync.configuration, writer)
         } catch let code as ExitCode {
             throw code
         } catch {
@@ -104,7 +104,7 @@ struct PrewarmCommand: AsyncParsableCommand {
         return outcome
     }
 
-    private func place(for configuration: OcyncConfiguration, _ writer: LogWriter) async throws -> PrewarmPlace {
+    private func findPlace(for configuration: OcyncConfiguration, _ writer: LogWriter) async throws -> PrewarmPlace {
         var log = LogSettings()
         // A mirror's log is of no interest here, but for what hinders the work.
         log.level = .error

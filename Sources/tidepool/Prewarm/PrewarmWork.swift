@@ -6,6 +6,7 @@ import MirrorCore
 import Ocync
 import Prewarm
 import Settings
+import YAMLReading
 
 /// One run of `prewarm`, from the plan to the summary.
 struct PrewarmWork {
