@@ -6,6 +6,8 @@ import OCI
 struct BlobFetches: Sendable {
     private let mirror: any WarmMirror
     private let places: Places
+    /// What several images need is counted for the first only.
+    private let counted = Locked<Set<Digest>>([])
     private let time: Timekeeper
     private let observe: PrewarmObserver
 
@@ -28,6 +30,8 @@ struct BlobFetches: Sendable {
             result.problem = failure
             result.status = .failed
         }
+        // Looked at for its referrers' sake only, which were here too.
+        if image.isCached, result.status == .fetched, result.bytes == 0 { result.status = .cached }
         if contents.stop != nil || Task.isCancelled && outcome.failure != nil { result.status = .left }
         return result
     }
@@ -91,7 +95,8 @@ struct BlobFetches: Sendable {
                     try await self.mirror.warm(blob.digest, in: repository) { progress.set(blob.digest, to: $0) }
                 }
             progress.set(blob.digest, to: blob.size)
-            return Outcome(bytes: blob.size - received)
+            let isFirst = counted.withLock { $0.insert(blob.digest).inserted }
+            return Outcome(bytes: isFirst ? blob.size - received : 0)
         } catch {
             return Outcome(failure: error)
         }

@@ -46,6 +46,7 @@ func withServer<Value>(
         registry: registry,
         administration: administration,
         cache: cache,
+        warming: FakeWarmMirror(),
         metrics: metrics,
         logger: log.logger
     )
