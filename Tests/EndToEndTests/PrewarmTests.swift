@@ -39,7 +39,7 @@ extension EndToEnd {
                 let environment = ["DOCKER_USERNAME": account.user, "DOCKER_PASSWORD": account.password]
                 let result = try await stage.prewarm(environment: environment)
                 #expect(result.succeeded, "\(result)")
-                #expect(result.errors.contains("ocync.yaml:16: mappings[0]: mapping 'library/nginx': has no tags"))
+                #expect(result.errors.contains("ocync.yaml:17: mappings[0]: mapping 'library/nginx': has no tags"))
                 #expect(result.output.contains("docker.io/library/nginx:latest: fetched"), "\(result)")
                 #expect(stage.hub.quota(of: account.user)?.remaining == 200 - image.manifests.count)
                 #expect(stage.hub.quota?.remaining == 100)

@@ -74,6 +74,7 @@ extension PrewarmText {
     /// How a run ended, in a few lines; the last is the sum.
     static func summary(of report: PrewarmReport) -> [Line] {
         var lines = report.failures.map { Line(text: "mapping '\($0.from)': \($0.failure)", isProblem: true) }
+        lines += report.failedTags.map { Line(text: "\($0.from):\($0.tag): failed: \($0.problem)", isProblem: true) }
         if let stop = report.stop { lines.append(Line(text: text(for: stop, report), isProblem: true)) }
         let counts = ImageResult.Status.allCases.map { (status: $0, count: report.count($0)) }
         let parts = counts.filter { $0.count > 0 }.map { "\($0.count) \($0.status.rawValue)" }
