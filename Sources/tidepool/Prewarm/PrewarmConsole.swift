@@ -61,13 +61,16 @@ private struct PrewarmScreen {
 
     mutating func draw(at now: Duration) {
         guard let terminal = Terminal.standardError else { return writeLines() }
-        // Lines that are to stay go through the frame where both are one terminal; else to their own place.
+        // What goes to the terminal that has the bars is drawn above them; the rest has a place of its own.
         let sharesTerminal = keepsOutput || isOutputTerminal
-        if !sharesTerminal { writeLines() }
+        let (above, elsewhere) = (
+            ended.filter { sharesTerminal || $0.isProblem }, ended.filter { !sharesTerminal && !$0.isProblem }
+        )
+        ended = elsewhere
+        writeLines()
         // The last column stays free: some terminals break a line that fills it.
         let lines = ProgressLines(columns: terminal.columns - 1).lines(progress, at: now)
-        let text = frame.draw(lines, above: ended.map(\.text), columns: terminal.columns)
-        ended = []
+        let text = frame.draw(lines, above: above.map(\.text), columns: terminal.columns)
         if !text.isEmpty { Console.raw(text) }
     }
 
