@@ -1,6 +1,6 @@
 import FoundationEssentials
 package import MirrorCore
-package import OCI
+import OCI
 
 /// A line of the answer to a ``WarmCall``: JSON, an object with one key.
 ///
