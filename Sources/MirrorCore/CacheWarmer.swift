@@ -23,7 +23,7 @@ package struct CacheWarmer: WarmMirror {
     }
 
     package func tags(in repository: Repository) async throws(MirrorError) -> [String] {
-        try await patiently { _ throws(MirrorError) in try await core.tags(in: repository, for: caller()) }.tags
+        try await patiently { _ throws(MirrorError) in try await core.currentTags(in: repository, for: caller()) }
     }
 
     package func referrers(of digest: Digest, in repository: Repository) async throws(MirrorError) -> [UInt8] {

@@ -73,6 +73,24 @@ struct CacheWarmerTests {
         }
     }
 
+    @Test("a tag list is asked for once within tag_ttl, and is never stale")
+    func tags() async throws {
+        let bench = Bench()
+        let warmer = CacheWarmer(bench.mirror)
+        let repository = try bench.repository("nginx")
+        bench.hub.add(tag: "1", manifest: document)
+        for _ in 0..<2 {
+            #expect(try await warmer.tags(in: repository) == ["1"])
+            await bench.settled()
+        }
+        #expect(bench.hub.count(.tags) == 1)
+        bench.clock.advance(by: .seconds(61))
+        bench.hub.change { $0.outage = [.tags: .unavailable(.refused)] }
+        await #expect(throws: MirrorError.unavailable(reason: "refused", retryAfter: nil)) {
+            try await warmer.tags(in: repository)
+        }
+    }
+
     @Test("a manifest is read once, as prewarm, with the reserve of the run")
     func manifest() async throws {
         let bench = Bench()

@@ -23,7 +23,9 @@ struct PlanTests {
             { from: library/redis, tags: { glob: "7.*" } }
             """
         )
-        #expect(bench.mirror.log == ["tags library/redis", "look library/nginx:1.27", "look library/redis:7.2"])
+        let log = bench.mirror.log
+        #expect(log.first == "tags library/redis")
+        #expect(log.dropFirst().sorted() == ["look library/nginx:1.27", "look library/redis:7.2"])
         #expect(plan.mappings.map(\.selection.isLiteral) == [true, false])
         #expect(plan.mappings[1].selection.dropped.map(\.tag) == ["7.2-rc1"])
         #expect(plan.requests == PlanRequests(tagLists: 1, heads: 2))
@@ -168,7 +170,7 @@ struct PlanTests {
             { from: x/x, source: unknown, tags: { glob: "1" } }
             """
         )
-        let document = try JSONSerialization.jsonObject(with: Data(PlanDocument(plan).json)) as? [String: Any]
+        let document = try JSONSerialization.jsonObject(with: Data(PlanDocument(plan).json))
         let expected: [String: Any] = [
             "mappings": [
                 [
@@ -186,7 +188,12 @@ struct PlanTests {
             "manifest_reads": 1, "bytes": plain.manifest.content.count,
             "quota": ["limit": 100, "remaining": NSNull(), "reserve": 10] as [String: Any], "warnings": [] as [Any],
         ]
-        #expect(document as NSDictionary? == expected as NSDictionary)
+        #expect(try text(document) == text(expected))
+    }
+
+    private func text(_ json: Any) throws -> String {
+        let options: JSONSerialization.WritingOptions = [.sortedKeys, .prettyPrinted]
+        return String(decoding: try JSONSerialization.data(withJSONObject: json, options: options), as: UTF8.self)
     }
 
     @Test("offline there are the tags, and nothing that only a mirror could tell")
