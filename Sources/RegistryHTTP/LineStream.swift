@@ -52,6 +52,7 @@ final class LineStream {
         if !hasBegun {
             hasBegun = true
             var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
+            head.sendInChunks()
             head.add("Cache-Control", "no-store")
             exchange.begin(head)
         }

@@ -15,6 +15,8 @@ extension RegistryServer {
         /// The last resort for an answer that the core does not give; longer than the core's own `answer_within`.
         package var answerWithin: Duration = .seconds(28)
         package var whenExhausted = ExhaustedStatus.serviceUnavailable
+        /// `nil` for none.
+        package var accessLog: AccessLogOutput?
         /// For the status page.
         package var version = ""
         /// How often the certificates of TLS listeners are looked at.
