@@ -19,7 +19,7 @@ struct DamageTests {
         #expect(try await bench.blob(digest) == bytes)
         await bench.settled()
         #expect(bench.metrics.value(of: .damaged, "blob") == 1)
-        #expect(bench.log.messages(.error).contains { $0.contains("\(digest)") })
+        #expect(bench.log.messages(.error).contains { $0.hasPrefix("stored content is bad") })
         #expect(bench.store.quarantined == (harm == .deleted ? [] : [digest]))
         #expect(bench.store.bytes(of: digest, .blob) == bytes)
         #expect(bench.isStored(digest))

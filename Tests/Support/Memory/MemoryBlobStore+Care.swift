@@ -56,8 +56,11 @@ extension MemoryBlobStore {
         return StoredBatch(contents: Array(rest.prefix(1)), foreign: [], next: next, progress: progress)
     }
 
-    /// Where content of one algorithm is in a walk: the first 56 bits of its digest.
-    private static func place(of digest: Digest) -> Int { Int(digest.hex.prefix(14), radix: 16) ?? 0 }
+    /// Where content is in a walk: by its algorithm, and then by the first 56 bits of its digest.
+    private static func place(of digest: Digest) -> Int {
+        let algorithm = Digest.Algorithm.allCases.firstIndex(of: digest.algorithm) ?? 0
+        return algorithm << 56 | (Int(digest.hex.prefix(14), radix: 16) ?? 0)
+    }
 
     package func check(
         _ digest: Digest,
