@@ -69,7 +69,7 @@ struct ProgressLinesTests {
             lines == [
                 "nginx:1.27              [####........]  26.0 MB of  68.2 MB   5.0 MB/s    0:09",
                 "..y-parts:2.19.4-alpine reading manifests",
-                "0 of 2 images, 25.0 MB fetched, 4.2 MB/s",
+                "0 of 2 images, 25.0 MB fetched, 5.0 MB/s",
             ]
         )
     }
