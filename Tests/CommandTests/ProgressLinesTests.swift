@@ -216,7 +216,7 @@ struct TerminalFrameTests {
                 lines.removeLast(lines.count - row - 1)
             case ("l", "?25"): isCursorShown = false
             case ("h", "?25"): isCursorShown = true
-            case ("h", "?2026"), ("l", "?2026"): break
+            case ("h", "?2026"), ("l", "?2026"), ("l", "?7"), ("h", "?7"): break
             default: Issue.record("unknown control \(parameters)\(letter)")
             }
         }
