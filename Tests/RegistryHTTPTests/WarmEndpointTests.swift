@@ -22,7 +22,7 @@ struct WarmEndpointTests {
         .quota(UpstreamName("registry.example:5000")),
     ]
 
-    static let lines: [WarmLine] = [
+    static let everyLine: [WarmLine] = [
         .repository(nginx), .tags(["1", "2"]), .tags([]),
         .tag(WarmTag(digest: digest, mediaType: MediaType.ociIndex, size: 5)), .heldManifest(nil),
         .heldManifest(HeldManifest(bytes: [1, 2, 255], isProved: true)),
@@ -40,8 +40,8 @@ struct WarmEndpointTests {
         #expect(try WarmCall(RequestTarget(call.target)) == call)
     }
 
-    @Test("each line survives its JSON", arguments: lines)
-    func lines(line: WarmLine) throws {
+    @Test("each line survives its JSON", arguments: everyLine)
+    func json(line: WarmLine) throws {
         #expect(try WarmLine(json: line.json) == line)
         #expect(line.json.last == UInt8(ascii: "\n") && line.json.count { $0 == UInt8(ascii: "\n") } == 1)
     }
