@@ -14,7 +14,7 @@ struct WarmEndpointTests {
     private static let digest = valid { try Digest("sha256:" + String(repeating: "a", count: 64)) }
     private static let tag = valid { try OCI.Tag("1.27") }
 
-    static let everyCall: [WarmCall] = [
+    static let calls: [WarmCall] = [
         .repository(path: "library/nginx", registry: "docker.io"), .tags(nginx),
         .look(tag, nginx, isImmutable: false), .look(tag, nginx, isImmutable: true), .heldManifest(digest, nginx),
         .manifest(digest, nginx, reserve: nil), .manifest(digest, nginx, reserve: 5),
@@ -35,13 +35,13 @@ struct WarmEndpointTests {
         .error(.unavailable(reason: "dns", retryAfter: .seconds(2))),
     ]
 
-    @Test("each call is a request, and the other way round", arguments: everyCall)
+    @Test("each call is a request, and the other way round", arguments: calls)
     func targets(call: WarmCall) throws {
         #expect(try WarmCall(RequestTarget(call.target)) == call)
     }
 
     @Test("each line survives its JSON", arguments: everyLine)
-    func survives(line: WarmLine) throws {
+    func json(line: WarmLine) throws {
         #expect(try WarmLine(json: line.json) == line)
         #expect(line.json.last == UInt8(ascii: "\n") && line.json.count { $0 == UInt8(ascii: "\n") } == 1)
     }

@@ -30,11 +30,9 @@ struct RemoteMirrorTests {
     func namespaces() async throws {
         try await withMirror { _ in
             .reply(200, ["Content-Type": "application/json"], body: Array(#"{"name":"x","tags":["1","2"]}"#.utf8))
-        } _: { mirror, server in
-            let found = try await mirror.repository("nginx", of: "docker.io")
-            #expect(found == nginx)
-            let tags = try await mirror.tags(in: nginx)
-            #expect(tags == ["1", "2"])
+        } _: { mirror, server async throws in
+            #expect(try await mirror.repository("nginx", of: "docker.io") == nginx)
+            #expect(try await mirror.tags(in: nginx) == ["1", "2"])
             #expect(server.requests.map(\.line) == ["GET /v2/library/nginx/tags/list?ns=docker.io"])
         }
     }
@@ -50,7 +48,7 @@ struct RemoteMirrorTests {
         let hello = hello
         try await withMirror { _ in
             .reply(200, ["Cache-Status": status], body: hello)
-        } _: { mirror, _ in
+        } _: { mirror, _ async throws in
             let manifest = try await mirror.manifest(digest, in: nginx, keeping: nil)
             #expect(manifest == WarmManifest(bytes: hello, wasRead: wasRead))
         }
@@ -60,7 +58,7 @@ struct RemoteMirrorTests {
     func corrupt() async throws {
         try await withMirror { _ in
             .reply(200, body: [1])
-        } _: { mirror, _ in
+        } _: { mirror, _ async throws in
             await #expect(throws: MirrorError.corrupt) { try await mirror.manifest(digest, in: nginx, keeping: nil) }
             await #expect(throws: MirrorError.corrupt) { try await mirror.warm(digest, in: nginx) { _ in } }
         }
@@ -73,7 +71,7 @@ struct RemoteMirrorTests {
                 return .reply(206, ["Content-Range": "bytes 2-4/5"], body: Array("llo".utf8))
             }
             return .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe".utf8))
-        } _: { mirror, server in
+        } _: { mirror, server async throws in
             let counts = Locked<[Int]>([])
             try await mirror.warm(digest, in: nginx) { count in counts.withLock { $0.append(count) } }
             #expect(counts.withLock { $0.last } == 5)
@@ -86,9 +84,8 @@ struct RemoteMirrorTests {
         try await withMirror { request in
             let status = request.path.contains("manifests") ? "tidepool; hit; detail=stale" : "tidepool; hit"
             return .reply(200, ["Cache-Status": status, "Content-Length": "5"])
-        } _: { mirror, server in
-            let holdings = try await mirror.holdings(of: [digest], in: nginx)
-            #expect(holdings == [.held])
+        } _: { mirror, server async throws in
+            #expect(try await mirror.holdings(of: [digest], in: nginx) == [.held])
             #expect(try await mirror.heldManifest(digest, in: nginx) == nil)
             #expect(server.requests.allSatisfy { $0.method == "HEAD" })
         }
