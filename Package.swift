@@ -61,7 +61,9 @@ let package = Package(
         // Adapters. They never see each other.
         .target(
             name: "UpstreamHTTP",
-            dependencies: ["MirrorCore", "OCI", "Curl", "Locking", logging, subprocess, systemPackage]
+            dependencies: [
+                "MirrorCore", "OCI", "Curl", "Hashing", "Locking", logging, subprocess, systemPackage,
+            ]
         ),
         .target(name: "DiskStore", dependencies: ["MirrorCore", "OCI", "Posix", "Hashing", "Locking", logging]),
         .target(name: "LMDBIndex", dependencies: ["MirrorCore", "OCI", "LMDB", "Posix", "Locking", logging]),
@@ -71,14 +73,14 @@ let package = Package(
         ),
         .target(name: "Settings", dependencies: ["OCI", "YAMLReading"]),
         .target(name: "Ocync", dependencies: ["OCI", "YAMLReading"]),
+        .target(name: "Prewarm", dependencies: ["MirrorCore", "OCI", "Ocync", "Locking"]),
 
         // The composition root: the only target that knows all.
         .executableTarget(
             name: "tidepool",
             dependencies: [
-                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Curl",
-                "LMDB",
-                "Hashing", "Posix", "Locking", logging, argumentParser,
+                "MirrorCore", "OCI", "UpstreamHTTP", "DiskStore", "LMDBIndex", "RegistryHTTP", "Settings", "Ocync",
+                "Prewarm", "YAMLReading", "Curl", "LMDB", "Hashing", "Posix", "Locking", logging, argumentParser,
             ]
         ),
 
@@ -91,13 +93,20 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["tidepool", "MirrorCore", "RegistryHTTP", "Settings", argumentParser]
+            dependencies: [
+                "tidepool", "MirrorCore", "OCI", "Ocync", "Prewarm", "RegistryHTTP", "Settings", "YAMLReading",
+                argumentParser,
+            ]
         ),
         .testTarget(name: "ImportGraphTests"),
         .testTarget(name: "OCITests", dependencies: ["OCI"]),
         .testTarget(name: "SettingsTests", dependencies: ["MirrorCore", "Settings", "OCI", "YAMLReading", yams]),
         .testTarget(name: "YAMLReadingTests", dependencies: ["YAMLReading"]),
         .testTarget(name: "OcyncTests", dependencies: ["Ocync", "OCI", "YAMLReading"], exclude: ["Fixtures"]),
+        .testTarget(
+            name: "PrewarmTests",
+            dependencies: ["Prewarm", "Ocync", "MirrorCore", "MirrorTesting", "OCI", "Locking"]
+        ),
         .testTarget(name: "HashingTests", dependencies: ["Hashing"]),
         .testTarget(name: "PosixTests", dependencies: ["Posix", "MirrorTesting"]),
         .testTarget(name: "LMDBTests", dependencies: ["LMDB", "MirrorTesting"]),

@@ -7,10 +7,13 @@ import Locking
 package final class Errand: Sendable {
     /// The address of the client that began it: queues are fair between clients.
     package let client: String
+    /// What it leaves of the quota while it is background work; `nil` for the upstream's setting.
+    package let reserve: Int?
     private let current: Locked<Purpose>
 
     package init(for caller: Caller) {
         client = caller.address
+        reserve = caller.reserve
         current = Locked(caller.purpose)
     }
 

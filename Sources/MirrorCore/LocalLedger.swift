@@ -46,13 +46,17 @@ package final class LocalLedger: QuotaLedger {
         for (account, record) in records { telemetry.begin(account, record) }
     }
 
-    /// Asks for leave to read one manifest; see ``QuotaLedger/claim(for:on:)``.
+    /// Asks for leave to read one manifest; see ``QuotaLedger/claim(for:on:keeping:)``.
     ///
     /// When the index cannot be written the read is granted all the same: what is kept is a cache, and the upstream has the
     /// account itself.
-    package func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
+    package func claim(
+        for purpose: Purpose,
+        on account: QuotaAccount,
+        keeping ownReserve: Int?
+    ) async throws(UpstreamError) -> QuotaClaim {
         let now = time.wall()
-        let reserve = reserves[account.upstream] ?? 0
+        let reserve = ownReserve ?? reserves[account.upstream] ?? 0
         let (id, refusal, change) = state.withLock { state in
             state.current[account.upstream] = account
             state.nextClaim += 1

@@ -1,7 +1,7 @@
 /// What an upstream's failure means to the one who asked.
 extension MirrorError {
     /// `missing` is what a 404 means for the kind of thing that was asked for.
-    init(_ error: UpstreamError, missing: MirrorError) {
+    package init(_ error: UpstreamError, missing: MirrorError) {
         self =
             switch error {
             case .notFound: missing

@@ -7,7 +7,13 @@ package protocol QuotaLedger: Sendable {
     /// that a crash can only make the account say too much, by what was under way.
     ///
     /// Throws ``UpstreamError/reserved(retryAfter:)`` when background work would touch the reserve; pulls are never refused.
-    func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim
+    ///
+    /// `reserve` is what background work leaves; `nil` for the upstream's setting.
+    func claim(
+        for purpose: Purpose,
+        on account: QuotaAccount,
+        keeping reserve: Int?
+    ) async throws(UpstreamError) -> QuotaClaim
 
     /// Ends a claim: `isSpent` unless the registry has certainly not counted the read.
     func settle(_ claim: QuotaClaim, isSpent: Bool)
@@ -23,6 +29,12 @@ package protocol QuotaLedger: Sendable {
 
     /// All that is known, upstreams in alphabetical order.
     func status() -> [QuotaStatus]
+}
+
+extension QuotaLedger {
+    package func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
+        try await claim(for: purpose, on: account, keeping: nil)
+    }
 }
 
 /// Whose quota: an upstream counts by account, or by address for the anonymous.

@@ -101,7 +101,7 @@ extension PullThrough {
                 guard error == .notFound else { throw MirrorError(error, missing: .repositoryUnknown) }
             }
         }
-        let caller = Caller(address: errand.client, purpose: errand.purpose)
+        let caller = Caller(address: errand.client, purpose: errand.purpose, reserve: errand.reserve)
         return try await referrersByTag(of: digest, in: repository, caller)
     }
 

@@ -47,9 +47,12 @@ package struct Caller: Hashable, Sendable {
     /// The client's address, for fair queues and the log.
     package var address: String
     package var purpose: Purpose
+    /// What background work for this caller leaves of the quota; `nil` for the upstream's setting.
+    package var reserve: Int?
 
-    package init(address: String, purpose: Purpose = .pull) {
+    package init(address: String, purpose: Purpose = .pull, reserve: Int? = nil) {
         self.address = address
         self.purpose = purpose
+        self.reserve = reserve
     }
 }

@@ -23,6 +23,23 @@ extension PullThrough {
         return TagsAnswer(tags: Self.tags(in: stale), outcome: outcome)
     }
 
+    /// All tags as upstream lists them now, or did within `tag_ttl`; never a stale list.
+    func currentTags(in repository: Repository, for caller: Caller) async throws(MirrorError) -> [String] {
+        let inquiry = try inquire(of: repository, for: caller)
+        if let known = index.list(.tags, in: repository), let age = known.checkedAt.age(at: time.wall()),
+            age < inquiry.policy.tagTTL
+        {
+            return Self.tags(in: known)
+        }
+        try recall(.tagList, in: repository)
+        guard let work = listing(inquiry) else { throw .shuttingDown }
+        switch await work.promise.value(until: inquiry.deadline) {
+        case .success(let tags): return tags
+        case .failure(let error): throw MirrorError(error, missing: .repositoryUnknown)
+        case nil: throw Task.isCancelled ? .shuttingDown : .tooSlow
+        }
+    }
+
     /// Joins the question for a repository's tags, or starts it; `nil` when shutting down.
     private func listing(_ inquiry: Inquiry) -> WorkTable<Repository, Result<[String], UpstreamError>>.Work? {
         let repository = inquiry.repository

@@ -4,13 +4,19 @@ import OCI
 package struct UpstreamDirectory: Sendable {
     private var names: [String: UpstreamName]
     private let defaultUpstream: UpstreamName
+    private let targets: TargetNames
 
     /// Names of Docker Hub that clients send; all are one upstream.
     private static let dockerHubNames = ["docker.io", "index.docker.io", "registry-1.docker.io"]
 
-    /// Takes the canonical names with their aliases.
-    package init(upstreams: [UpstreamName: [String]], defaultUpstream: UpstreamName) {
+    /// Takes the canonical names with their aliases, and what is served under second names.
+    package init(
+        upstreams: [UpstreamName: [String]],
+        defaultUpstream: UpstreamName,
+        targets: [ServedTarget] = []
+    ) {
         names = [:]
+        self.targets = TargetNames(targets)
         self.defaultUpstream = defaultUpstream
         for (upstream, aliases) in upstreams {
             names[upstream.text.lowercased()] = upstream
@@ -23,6 +29,7 @@ package struct UpstreamDirectory: Sendable {
 
     /// Finds the repository; see ``Registry/resolve(path:prefix:namespace:)``.
     package func resolve(path: String, prefix: String?, namespace: String?) throws(MirrorError) -> Repository {
+        if let target = try target(path: path, prefix: prefix, namespace: namespace) { return target }
         let prefixed = prefix.map { ($0, names[$0.lowercased()]) }
         if let namespace {
             let upstream = try upstream(named: namespace)
@@ -44,6 +51,22 @@ package struct UpstreamDirectory: Sendable {
             throw .upstreamUnknown(first)
         }
         return try repository(defaultUpstream, path)
+    }
+
+    /// The repository that is served under a second name, when the request has one; upstreams' names come first.
+    private func target(path: String, prefix: String?, namespace: String?) throws(MirrorError) -> Repository? {
+        var (registry, name) = (namespace ?? prefix, path)
+        if let namespace, let prefix, prefix.lowercased() != namespace.lowercased() { name = "\(prefix)/\(path)" }
+        if let (first, rest) = firstComponent(of: name), registry == nil || registry?.lowercased() == first.lowercased()
+        {
+            // An upstream's name, or the registry: perhaps for the second time, as BuildKit and k3s do.
+            if names[first.lowercased()] != nil { return nil }
+            if targets.hasRegistry(first) { (registry, name) = (first, rest) }
+        }
+        guard let registry else { return targets.repository(name, at: nil) }
+        guard names[registry.lowercased()] == nil, targets.hasRegistry(registry) else { return nil }
+        guard let repository = targets.repository(name, at: registry) else { throw .repositoryUnknown }
+        return repository
     }
 
     private func upstream(named name: String) throws(MirrorError) -> UpstreamName {

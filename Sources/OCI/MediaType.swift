@@ -16,4 +16,9 @@ package enum MediaType {
         dockerManifest, dockerManifestList, ociManifest, ociIndex, ociArtifact, "*/*",
     ]
     .joined(separator: ", ")
+
+    /// Whether a document of this type lists other manifests.
+    package static func isIndex(_ mediaType: String) -> Bool {
+        mediaType == ociIndex || mediaType == dockerManifestList
+    }
 }

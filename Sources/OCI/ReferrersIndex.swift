@@ -41,4 +41,25 @@ package struct ReferrersIndex: Hashable, Sendable {
     package func filtered(byArtifactType type: String) -> ReferrersIndex {
         with(entries.filter { $0["artifactType"]?.text == type })
     }
+
+    /// What the entries point to; those that point to nothing that can be asked for are left out.
+    package var referrers: [Referrer] { entries.compactMap(Referrer.init) }
+}
+
+/// A manifest that is about another: a signature, a bill of materials, an attestation.
+package struct Referrer: Hashable, Sendable {
+    package var descriptor: Descriptor
+    package var artifactType: String?
+
+    package init(descriptor: Descriptor, artifactType: String?) {
+        self.descriptor = descriptor
+        self.artifactType = artifactType
+    }
+
+    fileprivate init?(_ entry: JSONValue) {
+        guard let digest = entry["digest"]?.text, let digest = try? Digest(digest) else { return nil }
+        let size = if case .integer(let size) = entry["size"], size >= 0 { Int(size) } else { 0 }
+        descriptor = Descriptor(mediaType: entry["mediaType"]?.text, digest: digest, size: size)
+        artifactType = entry["artifactType"]?.text
+    }
 }

@@ -17,6 +17,7 @@ enum AdminResponder {
         case "/-/api/quota": respondQuota(to: exchange)
         case "/": respondPage(to: exchange)
         case _ where path.hasPrefix(CacheCall.prefix): CacheResponder.answer(exchange)
+        case _ where path.hasPrefix(WarmCall.prefix): WarmResponder.answer(exchange)
         case _ where path.hasPrefix("/-/"):
             exchange.record.kind = .admin
             ErrorResponder.respond(RouteError.notFound, to: exchange)

@@ -59,7 +59,7 @@ package struct CacheCall: Hashable, Sendable {
     package var target: String {
         let (name, parameters) = nameAndParameters
         guard !parameters.isEmpty else { return Self.prefix + name }
-        let query = parameters.map { "\($0)=\(Self.escaped($1))" }.joined(separator: "&")
+        let query = parameters.map { "\($0)=\($1.queryEscaped)" }.joined(separator: "&")
         return "\(Self.prefix)\(name)?\(query)"
     }
 
@@ -78,19 +78,6 @@ package struct CacheCall: Hashable, Sendable {
                 (options.repairs ? [("repair", "1")] : []) + (options.resumes ? [("resume", "1")] : [])
                     + (options.bytesPerSecond.map { [("rate", "\($0)")] } ?? [])
             )
-        }
-    }
-
-    /// Escapes all but the unreserved characters of RFC 3986.
-    private static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
         }
     }
 }

@@ -31,7 +31,7 @@ enum CacheResponder {
                 refuse(exchange, .httpVersionNotSupported, "this takes HTTP/1.1", "version")
                 return
             }
-            ReportStream(exchange).run(call.task)
+            perform(call.task, for: exchange)
         } catch .parameter(let name) {
             refuse(exchange, .badRequest, "the parameter \"\(name)\" is missing or wrong", "parameter")
         } catch {
@@ -46,93 +46,21 @@ enum CacheResponder {
     static func refuse(_ exchange: Exchange, _ status: HTTPResponseStatus, _ message: String, _ label: String) {
         ErrorResponder.respond(status: status, code: .unsupported, message: message, label: label, to: exchange)
     }
-}
 
-/// The answer to one task: a line for each report, as it comes.
-///
-///     waiting ──first report──▶ streaming ──done──▶ ended
-///        └──failure──▶ refused
-///
-/// Confined to the connection's event loop. The task is cancelled when the client leaves, or the server begins to drain.
-private final class ReportStream {
-
-    private let exchange: Exchange
-    private var task: Task<Void, Never>?
-    private var heartbeat: Scheduled<Void>?
-    private var hasBegun = false
-
-    init(_ exchange: Exchange) {
-        self.exchange = exchange
-    }
-
-    func run(_ work: CareTask) {
+    private static func perform(_ task: CareTask, for exchange: Exchange) {
         let administration = exchange.server.cache
-        let stream = NIOLoopBound(self, eventLoop: exchange.eventLoop)
-        let eventLoop = exchange.eventLoop
-        exchange.onCutShort { self.end() }
-        scheduleBeat()
-        task = Task {
-            let failure: CareError?
-            do throws(CareError) {
-                try await administration.perform(work) { report throws(CareError) in
-                    let line = CareLine.report(report).json
-                    let sent = eventLoop.flatSubmit { stream.value.send(line) }
-                    guard (try? await sent.get()) != nil else { throw .stopped }
+        LineStream(exchange)
+            .run { emit in
+                do throws(CareError) {
+                    try await administration.perform(task) { report throws(CareError) in
+                        guard await emit(CareLine.report(report).json) else { throw .stopped }
+                    }
+                    return nil
+                } catch {
+                    let line = CareLine.error("\(error)").json
+                    return LineStream.Failure(status: error.status, message: "\(error)", label: "care", line: line)
                 }
-                failure = nil
-            } catch {
-                failure = error
             }
-            eventLoop.execute { stream.value.finish(failure) }
-        }
-    }
-
-    private func begin() {
-        guard !hasBegun else { return }
-        hasBegun = true
-        var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
-        head.sendInChunks()
-        head.add("Cache-Control", "no-store")
-        exchange.begin(head)
-    }
-
-    private func send(_ line: [UInt8]) -> EventLoopFuture<Void> {
-        begin()
-        return exchange.send(.byteBuffer(exchange.allocator.buffer(bytes: line)))
-    }
-
-    private func scheduleBeat() {
-        heartbeat = exchange.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(exchange.server.options.pulse)) { self.beat() }
-    }
-
-    private func beat() {
-        guard exchange.isOpen else { return }
-        if exchange.server.lifecycle.phase == .draining { task?.cancel() }
-        _ = send([UInt8(ascii: "\n")])
-        scheduleBeat()
-    }
-
-    private func finish(_ failure: CareError?) {
-        end()
-        guard exchange.isOpen else { return }
-        switch failure {
-        case nil:
-            begin()
-            exchange.end()
-        case let failure? where hasBegun:
-            exchange.record.error = "care"
-            _ = send(CareLine.error("\(failure)").json)
-            exchange.end()
-        case let failure?:
-            CacheResponder.refuse(exchange, failure.status, "\(failure)", "care")
-        }
-    }
-
-    private func end() {
-        heartbeat?.cancel()
-        heartbeat = nil
-        task?.cancel()
-        task = nil
     }
 }
 

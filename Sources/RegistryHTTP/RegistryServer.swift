@@ -27,6 +27,7 @@ package final class RegistryServer: Sendable {
         registry: any Registry,
         administration: any Administration,
         cache: any CacheAdministration,
+        warming: (any WarmMirror)? = nil,
         metrics: Metrics,
         logger: Logger
     ) {
@@ -39,6 +40,7 @@ package final class RegistryServer: Sendable {
             registry: registry,
             administration: administration,
             cache: cache,
+            warming: warming,
             metrics: metrics,
             logger: logger,
             connections: Connections(limit: options.limits.connections),

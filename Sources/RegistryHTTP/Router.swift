@@ -6,7 +6,8 @@ import OCI
 /// Finds who answers a request.
 enum Router {
     static func answer(_ exchange: Exchange) {
-        guard !exchange.changesState || exchange.request.uri.hasPrefix(CacheCall.prefix) else {
+        let mayPost = [CacheCall.prefix, WarmCall.prefix].contains { exchange.request.uri.hasPrefix($0) }
+        guard !exchange.changesState || mayPost else {
             RequestCheck.Failure.method.respond(to: exchange)
             return
         }

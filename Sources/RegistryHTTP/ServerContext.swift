@@ -10,6 +10,8 @@ struct ServerContext: Sendable {
     let registry: any Registry
     let administration: any Administration
     let cache: any CacheAdministration
+    /// `nil` where nobody may warm the cache from another process.
+    let warming: (any WarmMirror)?
     let metrics: Metrics
     let logger: Logger
     let lifecycle = Lifecycle()
@@ -23,6 +25,7 @@ struct ServerContext: Sendable {
         registry: any Registry,
         administration: any Administration,
         cache: any CacheAdministration,
+        warming: (any WarmMirror)?,
         metrics: Metrics,
         logger: Logger,
         connections: Connections,
@@ -32,6 +35,7 @@ struct ServerContext: Sendable {
         self.registry = registry
         self.administration = administration
         self.cache = cache
+        self.warming = warming
         self.metrics = metrics
         self.logger = logger
         self.connections = connections

@@ -37,8 +37,8 @@ enum TagsResponder {
 
     /// The next page, relative, at the path as the client wrote it: some refuse any other host (PROTOCOL R13).
     private static func link(to path: String, _ limit: Int, _ last: String, _ namespace: String?) -> String {
-        var target = "\(path)?n=\(limit)&last=\(escaped(last))"
-        if let namespace { target += "&ns=\(escaped(namespace))" }
+        var target = "\(path)?n=\(limit)&last=\(last.queryEscaped)"
+        if let namespace { target += "&ns=\(namespace.queryEscaped)" }
         return "<\(target)>; rel=\"next\""
     }
 
@@ -47,18 +47,5 @@ enum TagsResponder {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Strings and arrays of strings always encode.
         return (try? encoder.encode(document)).map(Array.init) ?? []
-    }
-
-    /// Escapes all but the unreserved characters of RFC 3986.
-    private static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
     }
 }

@@ -6,7 +6,6 @@ enum PlannedKeys {
     /// What brings each key into force, by the key's pattern.
     static let features: [String: String] = [
         "upstreams.*.private": "the rules for private repositories",
-        "serve_targets": "prewarming",
         "admin.address": "the admin API",
         "admin.token": "the admin API",
     ]

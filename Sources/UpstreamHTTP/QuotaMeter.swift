@@ -19,7 +19,8 @@ struct QuotaMeter: Sendable {
         let account = QuotaAccount(upstream: upstream, account: presented.account)
         // A redirect within the registry belongs to the read that led there.
         let isRead = request.kind == .manifest && request.method == .get
-        let claim = isRead ? try await ledger.claim(for: call.errand.purpose, on: account) : nil
+        let errand = call.errand
+        let claim = isRead ? try await ledger.claim(for: errand.purpose, on: account, keeping: errand.reserve) : nil
         let mark = ledger.mark()
         let attempt = await requester.attempt(request)
         if let claim { ledger.settle(claim, isSpent: attempt.mayHaveCounted) }

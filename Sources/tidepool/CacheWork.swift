@@ -17,10 +17,10 @@ extension CacheCommand.Options {
     /// Problems are printed, and end the command with their exit code.
     @discardableResult
     func perform(_ task: CareTask, showing display: @escaping Display) async throws -> [CareReport] {
-        var settings = try CheckConfigCommand.load(config).settings
-        if let dataDir { settings.dataDirectory = dataDir }
+        var loaded = try CheckConfigCommand.load(config)
+        if let dataDir { loaded.settings.dataDirectory = dataDir }
         // A mirror's log is of no interest here: what it tells of the work is in the reports.
-        settings.log.level = .critical
+        loaded.settings.log.level = .critical
         let writer = LogWriter()
         defer { writer.close() }
         let ends = Locked<[CareReport]>([])
@@ -30,7 +30,7 @@ extension CacheCommand.Options {
             if isJSON { console.json(CareLine.report(report)) } else { display(report, console) }
             if report.isEnd { ends.withLock { $0.append(report) } }
         }
-        let work = CacheWork(settings, Logger(settings.log, to: writer))
+        let work = CacheWork(loaded, Logger(loaded.settings.log, to: writer))
         do {
             try await Interruption.cancelling { try await work.perform(task, observe) }
         } catch {
@@ -64,15 +64,16 @@ struct CacheWork {
         }
     }
 
-    private let settings: MirrorSettings
+    private let loaded: LoadedMirror
     private let logger: Logger
 
-    init(_ settings: MirrorSettings, _ logger: Logger) {
-        self.settings = settings
+    init(_ loaded: LoadedMirror, _ logger: Logger) {
+        self.loaded = loaded
         self.logger = logger
     }
 
     func perform(_ task: CareTask, _ observe: @escaping @Sendable (CareReport) -> Void) async throws {
+        let settings = loaded.settings
         let socket = "\(settings.dataDirectory)/control.sock"
         do {
             if try await askMirror(task, socket, observe) { return }
@@ -81,7 +82,7 @@ struct CacheWork {
         }
         let mirror: StoredMirror
         do {
-            mirror = try StoredMirror(settings, logger: logger)
+            mirror = try StoredMirror(settings, targets: loaded.targets, logger: logger)
         } catch let error as DataDirectoryError {
             throw ControlFailure(error, settings.dataDirectory, socket: socket) ?? error
         }

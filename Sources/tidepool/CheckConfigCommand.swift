@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import MirrorCore
 import Settings
 
 /// Shows what a settings file means, or everything that is wrong with it.
@@ -19,7 +20,7 @@ struct CheckConfigCommand: ParsableCommand {
     }
 
     /// Reads the settings for any command; prints warnings, and on problems prints all of them and exits.
-    static func load(_ given: String?) throws -> LoadedSettings {
+    static func load(_ given: String?) throws -> LoadedMirror {
         let environment = ProcessInfo.processInfo.environment
         let file = SettingsFile.path(given: given, environment: environment)
         do {
@@ -28,10 +29,19 @@ struct CheckConfigCommand: ParsableCommand {
             try loaded.settings.checkFiles(namedIn: file ?? "settings") {
                 FileManager.default.isReadableFile(atPath: $0)
             }
-            return loaded
+            let served = try ServedTargets.read(loaded.settings, environment: environment)
+            for warning in served.warnings { Console.problem("warning: \(warning)") }
+            return LoadedMirror(settings: loaded.settings, targets: served.targets)
         } catch {
             Console.problem("\(error)")
             throw ExitCode.configurationError
         }
     }
+}
+
+/// What a settings file means, with the files that it names.
+struct LoadedMirror {
+    var settings: MirrorSettings
+    /// From the files of `serve_targets`.
+    var targets: [ServedTarget]
 }

@@ -25,7 +25,13 @@ struct Composition {
     private let background = Locked<[Task<Void, Never>]>([])
 
     /// Blocks on the disk, and for `lockWait` on another owner of the data directory.
-    init(_ settings: MirrorSettings, lockWait: Duration?, log: LogWriter, logger: Logger) throws {
+    init(
+        _ settings: MirrorSettings,
+        targets: [ServedTarget],
+        lockWait: Duration?,
+        log: LogWriter,
+        logger: Logger
+    ) throws {
         let metrics = Metrics()
         let instanceID = InstanceID.make()
         dataDirectory = try DataDirectory.acquire(path: settings.dataDirectory, waitingUpTo: lockWait)
@@ -42,6 +48,7 @@ struct Composition {
         )
         core = try PullThrough(
             settings,
+            targets: targets,
             upstreams: upstreams,
             store: store,
             index: index,
@@ -59,6 +66,7 @@ struct Composition {
             registry: core,
             administration: QuotaSurvey(ledger: ledger, upstreams: upstreams.clients),
             cache: caretaker,
+            warming: CacheWarmer(core),
             metrics: metrics,
             logger: logger
         )

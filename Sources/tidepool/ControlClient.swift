@@ -15,7 +15,7 @@ enum ControlClient {
         total: .seconds(15)
     )
     /// For work that takes as long as it takes: the mirror says each second that it goes on.
-    private static let patience = TransferRequest.Timeouts(
+    static let patience = TransferRequest.Timeouts(
         connect: .seconds(2),
         head: .seconds(30),
         stall: .seconds(60),
@@ -128,7 +128,7 @@ private final class CollectingSink: TransferSink {
 }
 
 /// Cuts a body into lines; a refusal's is kept.
-private final class LineSink: TransferSink {
+final class LineSink: TransferSink {
     private struct State {
         var hasBegun = false
         var isRefusal = false

@@ -7,12 +7,13 @@ struct Tidepool: AsyncParsableCommand {
         commandName: "tidepool",
         abstract: "A caching mirror for container registries.",
         discussion: """
-            Exit codes: 0 done, 1 partly failed or unhealthy, 2 failed, 3 configuration error, 64 usage.
+            Exit codes: 0 done, 1 partly failed or unhealthy, 2 failed, 3 configuration error, 4 authentication error, \
+            64 usage.
             """,
         version: Release.version,
         subcommands: [
-            ServeCommand.self, CacheCommand.self, QuotaCommand.self, CheckConfigCommand.self, ClientConfigCommand.self,
-            HealthCommand.self, VersionCommand.self,
+            ServeCommand.self, PrewarmCommand.self, CacheCommand.self, QuotaCommand.self, CheckConfigCommand.self,
+            ClientConfigCommand.self, HealthCommand.self, VersionCommand.self,
         ]
     )
 }

@@ -34,14 +34,17 @@ struct ServeCommand: AsyncParsableCommand {
     var lockWait: Duration?
 
     func run() async throws {
-        let settings = try overridden(CheckConfigCommand.load(config).settings)
+        let loaded = try CheckConfigCommand.load(config)
+        let settings = overridden(loaded.settings)
         let isStarting = Locked(true)
         let signals = ServerSignal.stream(whileStarting: isStarting)
         OpenFileLimit.raise()
         let writer = LogWriter()
         defer { writer.close() }
         let logger = Logger(settings.log, to: writer)
-        let mirror = try Self.reporting { try Composition(settings, lockWait: lockWait, log: writer, logger: logger) }
+        let mirror = try Self.reporting {
+            try Composition(settings, targets: loaded.targets, lockWait: lockWait, log: writer, logger: logger)
+        }
         isStarting.withLock { $0 = false }
         let signal: ServerSignal
         do {
@@ -125,7 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
         return text
     }
 
-    private static func url(_ text: String) throws -> EndpointURL {
+    static func url(_ text: String) throws -> EndpointURL {
         do {
             return try EndpointURL(text)
         } catch {

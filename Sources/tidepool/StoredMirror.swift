@@ -23,10 +23,17 @@ struct StoredMirror {
         var description: String { "there is no cache at \(path)" }
     }
 
-    /// Blocks on the disk.
-    init(_ settings: MirrorSettings, logger: Logger) throws {
+    /// Blocks on the disk; without `makesDirectory` there must be a cache already.
+    init(
+        _ settings: MirrorSettings,
+        targets: [ServedTarget],
+        makesDirectory: Bool = false,
+        logger: Logger
+    ) throws {
         let path = settings.dataDirectory
-        guard try File.status(of: path) != nil else { throw NoDirectory(path: path) }
+        if !makesDirectory {
+            guard try File.status(of: path) != nil else { throw NoDirectory(path: path) }
+        }
         let metrics = Metrics()
         directory = try DataDirectory.acquire(path: path)
         store = try DiskBlobStore(root: path, logger: logger)
@@ -42,6 +49,7 @@ struct StoredMirror {
         )
         core = try PullThrough(
             settings,
+            targets: targets,
             upstreams: upstreams,
             store: store,
             index: index,
@@ -52,6 +60,12 @@ struct StoredMirror {
         caretaker = Caretaker(of: core, index: index, store: store) { [index] in index.usedBytes }
         index.ready()
     }
+
+    /// The mirror for those who fill it.
+    var warmer: CacheWarmer { CacheWarmer(core) }
+
+    /// Has the cache looked after while it grows: what a crash has left, and the room on the disk.
+    func startUpkeep() { core.startUpkeep() }
 
     /// Ends what is under way, and gives the directory back.
     func close() async {
@@ -73,6 +87,7 @@ extension PullThrough {
     /// The mirror as the settings want it; blocks on the disk for a moment.
     convenience init(
         _ settings: MirrorSettings,
+        targets: [ServedTarget],
         upstreams: UpstreamAssembly,
         store: any BlobStore,
         index: any CacheInventory,
@@ -81,12 +96,7 @@ extension PullThrough {
         logger: Logger
     ) throws {
         self.init(
-            directory: UpstreamDirectory(
-                upstreams: Dictionary(
-                    uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), $0.aliases) }
-                ),
-                defaultUpstream: UpstreamName(settings.defaultUpstream)
-            ),
+            directory: UpstreamDirectory(settings, targets: targets),
             upstreams: upstreams.clients,
             policies: Dictionary(
                 uniqueKeysWithValues: settings.upstreams.map { (UpstreamName($0.name), UpstreamPolicy($0)) }

@@ -21,7 +21,8 @@ struct ImportGraphTests {
         "MirrorCore": ["FoundationEssentials", "Locking", "Logging", "OCI", "Synchronization"],
         // Adapters: never each other.
         "UpstreamHTTP": [
-            "Curl", "Dispatch", "FoundationEssentials", "Locking", "Logging", "MirrorCore", "OCI", "Subprocess",
+            "Curl", "Dispatch", "FoundationEssentials", "Hashing", "Locking", "Logging", "MirrorCore", "OCI",
+            "Subprocess",
             "SystemPackage",
             "Synchronization",
         ],
@@ -38,11 +39,12 @@ struct ImportGraphTests {
         ],
         "Settings": ["FoundationEssentials", "OCI", "YAMLReading"],
         "Ocync": ["OCI", "YAMLReading"],
+        "Prewarm": ["FoundationEssentials", "Locking", "MirrorCore", "OCI", "Ocync"],
         // The composition root.
         "tidepool": [
             "ArgumentParser", "Curl", "Dispatch", "DiskStore", "Foundation", "Glibc", "Hashing", "LMDB", "LMDBIndex",
-            "Locking", "Logging", "MirrorCore", "OCI", "Posix", "RegistryHTTP", "Settings", "Synchronization",
-            "UpstreamHTTP",
+            "Locking", "Logging", "MirrorCore", "OCI", "Ocync", "Posix", "Prewarm", "RegistryHTTP", "Settings",
+            "Synchronization", "UpstreamHTTP", "YAMLReading",
         ],
     ]
 

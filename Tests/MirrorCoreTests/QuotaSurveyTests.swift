@@ -106,7 +106,11 @@ struct QuotaSurveyTests {
 private final class StatusLedger: QuotaLedger {
     let statuses = Locked<[QuotaStatus]>([])
 
-    func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
+    func claim(
+        for purpose: Purpose,
+        on account: QuotaAccount,
+        keeping reserve: Int?
+    ) async throws(UpstreamError) -> QuotaClaim {
         QuotaClaim(id: 0, account: account, purpose: purpose)
     }
 

@@ -8,7 +8,11 @@ final class ScriptedLedger: QuotaLedger {
 
     func set(_ pressure: QuotaPressure) { current.withLock { $0 = pressure } }
 
-    func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
+    func claim(
+        for purpose: Purpose,
+        on account: QuotaAccount,
+        keeping reserve: Int?
+    ) async throws(UpstreamError) -> QuotaClaim {
         QuotaClaim(id: 0, account: account, purpose: purpose)
     }
 

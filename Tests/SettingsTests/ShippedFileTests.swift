@@ -75,10 +75,10 @@ struct ShippedFileTests {
 
     @Test("a planned key that is set gets a warning, one at its default does not")
     func plannedWarning() throws {
-        let loaded = try load("cache: { min_free: 5% }\nserve_targets: [a.yaml]\nadmin: { address: same }")
+        let loaded = try load("cache: { min_free: 5% }\nadmin: { address: 127.0.0.1:9 }")
         #expect(
             loaded.warnings.map(\.description) == [
-                "tidepool.yaml:2: serve_targets: has no effect in this release; it comes with prewarming"
+                "tidepool.yaml:2: admin.address: has no effect in this release; it comes with the admin API"
             ]
         )
     }

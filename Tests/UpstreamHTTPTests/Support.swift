@@ -110,7 +110,11 @@ final class RecordingLedger: QuotaLedger {
 
     let state = Locked(State())
 
-    func claim(for purpose: Purpose, on account: QuotaAccount) async throws(UpstreamError) -> QuotaClaim {
+    func claim(
+        for purpose: Purpose,
+        on account: QuotaAccount,
+        keeping reserve: Int?
+    ) async throws(UpstreamError) -> QuotaClaim {
         let (claim, refusal) = state.withLock { state in
             let claim = QuotaClaim(id: UInt64(state.claims.count), account: account, purpose: purpose)
             state.claims.append(claim)

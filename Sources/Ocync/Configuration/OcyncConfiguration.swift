@@ -22,6 +22,10 @@ package struct LoadedOcync: Hashable, Sendable {
 /// Everything for which ocync would refuse a file when it loads it, in the order of its lines.
 package struct OcyncError: Error, Hashable {
     package let problems: [Problem]
+
+    package init(problems: [Problem]) {
+        self.problems = problems
+    }
 }
 
 extension OcyncError: CustomStringConvertible {

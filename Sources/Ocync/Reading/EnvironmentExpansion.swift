@@ -22,7 +22,7 @@ struct EnvironmentExpansion {
             guard let closing = inside.firstIndex(of: "}") else { break }
             result.append(source: rest[..<opening.lowerBound])
             let expression = inside[..<closing]
-            result.append(value: value(of: String(expression), in: &result))
+            result.append(value: value(of: expression, in: &result))
             result.skip(source: expression)
             rest = inside[inside.index(after: closing)...]
         }
@@ -30,7 +30,7 @@ struct EnvironmentExpansion {
         return result
     }
 
-    private func value(of expression: String, in result: inout ExpandedText) -> String {
+    private func value(of expression: Substring.UnicodeScalarView, in result: inout ExpandedText) -> String {
         let (name, fallback) = Self.parts(of: expression)
         if refusesSecrets, Self.isSecret(name) {
             result.failures.append(.init(line: result.sourceLine, cause: .secret(name)))
@@ -61,14 +61,14 @@ struct EnvironmentExpansion {
     }
 
     /// Takes an expression apart: `:-` is looked for first, wherever it stands.
-    private static func parts(of expression: String) -> (name: String, fallback: Fallback) {
-        if let mark = expression.firstRange(of: ":-") {
+    private static func parts(of expression: Substring.UnicodeScalarView) -> (name: String, fallback: Fallback) {
+        if let mark = expression.firstRange(of: ":-".unicodeScalars) {
             return (String(expression[..<mark.lowerBound]), .text(String(expression[mark.upperBound...])))
         }
-        if let mark = expression.firstRange(of: ":?") {
+        if let mark = expression.firstRange(of: ":?".unicodeScalars) {
             return (String(expression[..<mark.lowerBound]), .failure(message: String(expression[mark.upperBound...])))
         }
-        return (expression, .nothing)
+        return (String(expression), .nothing)
     }
 
     /// Whether a variable's name says that it holds a secret.

@@ -89,7 +89,9 @@ final class Fields {
     /// One of a few names, or of further names that mean the same.
     func choice<Value>(_ key: String, also synonyms: [String: Value] = [:]) -> Value?
     where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-        guard let name = text(key) else { return nil }
+        guard let entry = given(key), let name = entry.value.scalar?.variant ?? text(entry.value, key) else {
+            return nil
+        }
         if let value = Value(rawValue: name) ?? synonyms[name] { return value }
         let names = Value.allCases.map(\.rawValue)
         let hint = name.nearest(among: names).map { "; did you mean \($0)?" } ?? ""
@@ -121,13 +123,17 @@ final class Fields {
         given(key).flatMap { Fields($0.value, path: child(key), line: $0.line, findings: findings) }
     }
 
-    /// A mapping whose keys are names, of which the last counts when it is repeated.
+    /// A mapping whose keys are names, in their order; of one that is repeated the last counts, and all must be readable.
     ///
     /// It may not be null.
-    func names(_ key: String) -> [(name: String, entry: YAMLNode.Entry)] {
+    func names(_ key: String) -> [(name: String, entry: YAMLNode.Entry, isLast: Bool)] {
         guard let entry = entry(key) else { return [] }
-        guard let names = Fields(entry.value, path: child(key), line: entry.line, findings: findings) else { return [] }
-        return names.order.compactMap { name in names.entries[name].map { (name, $0) } }
+        guard Fields(entry.value, path: child(key), line: entry.line, findings: findings) != nil else { return [] }
+        let names = (entry.value.mapping ?? []).compactMap { entry in entry.name.map { (name: $0, entry: entry) } }
+        return names.enumerated()
+            .map { place, named in
+                (named.name, named.entry, !names[(place + 1)...].contains { $0.name == named.name })
+            }
     }
 
     /// The elements of a list that must be there; nothing at all is an empty one.

@@ -6,13 +6,13 @@ extension OcyncFile {
     init(_ root: Fields) {
         self.root = root.path
         if let fields = root.fields("global") { global = GlobalBlock(fields) }
-        for (alias, entry) in root.names("registries") {
+        for (alias, entry, isLast) in root.names("registries") {
             let path = "\(root.child("registries")).\(alias)"
             if let fields = Fields(entry.value, path: path, line: entry.line, findings: root.findings) {
-                registries[alias] = OcyncRegistry(alias: alias, fields)
+                registries[alias] = OcyncRegistry(alias: alias, fields, counts: isLast)
             }
         }
-        for (name, entry) in root.names("target_groups") {
+        for (name, entry, _) in root.names("target_groups") {
             targetGroups[name] = root.texts(entry, "target_groups.\(name)")
         }
         if let fields = root.fields("defaults") {
@@ -40,7 +40,8 @@ extension GlobalBlock {
 }
 
 extension OcyncRegistry {
-    fileprivate init?(alias: String, _ fields: Fields) {
+    /// Reads a registry; one that does not count, as another has its alias, need not make sense.
+    fileprivate init?(alias: String, _ fields: Fields, counts: Bool) {
         let url = fields.requiredText("url")
         self.init(alias: alias, url: url ?? "")
         authType = fields.choice("auth_type", also: ["token": .staticToken])
@@ -57,8 +58,12 @@ extension OcyncRegistry {
             }
         }
         fields.finish()
-        warnAboutUnused(fields)
-        check(fields)
+        if counts {
+            warnAboutUnused(fields)
+            check(fields)
+        } else {
+            fields.findings.warn("is given again, and that counts", line: fields.line, path: fields.path)
+        }
         if url == nil { return nil }
     }
 

@@ -26,7 +26,11 @@ enum PlainType {
 extension YAMLScalar {
     /// Whether this is a text where a number or a flag could stand too.
     var isText: Bool {
-        if let tag { return tag == "tag:yaml.org,2002:str" }
+        if let tag {
+            // A tag of our own would be the variant of an enumeration; one of YAML's that is no number's says nothing.
+            let others = ["bool", "int", "float", "null"].map { "tag:yaml.org,2002:\($0)" }
+            return tag.hasPrefix("tag:") && !others.contains(tag)
+        }
         guard isPlain else { return true }
         if case .text = PlainType(text) { return true }
         return false
@@ -36,6 +40,13 @@ extension YAMLScalar {
     var isNull: Bool {
         guard isPlain, tag == nil || tag == "tag:yaml.org,2002:null", case .null = PlainType(text) else { return false }
         return true
+    }
+
+    /// The name of an enumeration's variant: the text, or a tag (`!basic`) before nothing.
+    var variant: String? {
+        guard let tag, tag.hasPrefix("!"), tag.count > 1 else { return text }
+        guard case .null = PlainType(text), isPlain else { return nil }
+        return String(tag.dropFirst())
     }
 
     /// Whether nothing at all is written here, which is an empty list or mapping too.

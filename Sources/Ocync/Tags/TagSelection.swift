@@ -6,6 +6,12 @@ package struct TagSelection: Hashable, Sendable {
     package var kept: [String] = []
     /// In the order of the tag list.
     package var dropped: [DroppedTag] = []
+
+    package init(isLiteral: Bool = false, kept: [String] = [], dropped: [DroppedTag] = []) {
+        self.isLiteral = isLiteral
+        self.kept = kept
+        self.dropped = dropped
+    }
 }
 
 /// A tag that is not wanted, and why.

@@ -47,6 +47,7 @@ func withServer<Value>(
         registry: registry,
         administration: administration,
         cache: cache,
+        warming: FakeWarmMirror(),
         metrics: metrics,
         logger: log.logger
     )
