@@ -140,8 +140,20 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// What is measured from inside: `BENCH=1 swift build -c release --product index-bench`.
+if Context.environment["BENCH"] != nil {
+    package.products.append(.executable(name: "index-bench", targets: ["IndexBench"]))
+    package.targets.append(
+        .executableTarget(
+            name: "IndexBench",
+            dependencies: ["LMDBIndex", "MirrorCore", "OCI", logging],
+            path: "bench/IndexBench"
+        )
+    )
+}
+
 for target in package.targets {
-    let isTestCode = target.type == .test || target.path?.hasPrefix("Tests/") == true
+    let isTestCode = target.type == .test || ["Tests/", "bench/"].contains { target.path?.hasPrefix($0) == true }
     switch target.type {
     case .system: break
     default: target.swiftSettings = isTestCode ? relaxed : strict

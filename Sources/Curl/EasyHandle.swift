@@ -10,6 +10,7 @@ final class EasyHandle {
     private let fields: UnsafeMutablePointer<curl_slist>?
     private let request: TransferRequest
     private let sink: any TransferSink
+    private let wakeAfterRest: @Sendable () -> Void
     private var parser = HeadParser()
     private var received = 0
     /// Set by a callback that ends the transfer; says more than the result that libcurl makes of it.
@@ -18,9 +19,15 @@ final class EasyHandle {
     private var refusedAnAddress = false
     private let started = ContinuousClock.now
     private var lastProgress = ContinuousClock.now
+    /// Whether the sink has taken no more, and libcurl holds the bytes back.
+    private var isResting = false
     private(set) var head: ResponseHead?
 
-    init(_ request: TransferRequest, sink: any TransferSink) throws(TransferError) {
+    init(
+        _ request: TransferRequest,
+        sink: any TransferSink,
+        goOn: @escaping @Sendable () -> Void
+    ) throws(TransferError) {
         guard request.fields.allSatisfy(\.isSendable) else {
             throw TransferError(CURLE_BAD_FUNCTION_ARGUMENT, message: "a header field has a control character")
         }
@@ -28,6 +35,7 @@ final class EasyHandle {
         unsafe self.pointer = pointer
         self.request = request
         self.sink = sink
+        wakeAfterRest = goOn
         unsafe errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
         unsafe errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
         unsafe fields = request.fields.reduce(nil) { unsafe curl_slist_append($0, "\($1.name): \($1.value)") }
@@ -72,7 +80,21 @@ final class EasyHandle {
     func expiry(at now: ContinuousClock.Instant) -> TransferError? {
         let timeouts = request.timeouts
         if head == nil { return now - started > timeouts.connect + timeouts.head ? .headTimedOut : nil }
+        guard !isResting else { return nil }
         return now - lastProgress > timeouts.stall ? .stalled : nil
+    }
+
+    /// Ends the rest, if there is one; returns why the transfer ends, if what was held back ends it.
+    ///
+    /// libcurl may hand over what it held back before this returns.
+    func goOn() -> TransferError? {
+        guard isResting else { return nil }
+        isResting = false
+        // The rest was ours: the peer's time starts anew.
+        lastProgress = .now
+        let result = unsafe ccurl_go_on(pointer)
+        guard result != CURLE_OK else { return nil }
+        return failure ?? TransferError(result, afterHead: true)
     }
 }
 
@@ -89,7 +111,8 @@ extension EasyHandle {
         try set(CURLOPT_FOLLOWLOCATION, to: 0)
         try set(CURLOPT_FAILONERROR, to: 0)
         // HTTP/2 where TLS negotiates it, never by an upgrade of plain HTTP.
-        try set(CURLOPT_HTTP_VERSION, to: Int(CURL_HTTP_VERSION_2TLS))
+        let version = request.connection.allowsHTTP2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
+        try set(CURLOPT_HTTP_VERSION, to: Int(version))
         try unsafe check(ccurl_setopt_pointer(pointer, CURLOPT_HTTPHEADER, fields))
         try unsafe check(ccurl_setopt_pointer(pointer, CURLOPT_ERRORBUFFER, errorText))
         try set(CURLOPT_BUFFERSIZE, to: request.limits.chunk)
@@ -185,13 +208,20 @@ extension EasyHandle {
     }
 
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
-        received += bytes.count
-        if let limit = request.limits.body, received > limit { return abort(.bodyTooLarge) }
-        let taken = unsafe bytes.withMemoryRebound(to: UInt8.self) { unsafe sink.receive($0.span) }
-        guard taken else { return abort(TransferError(CURLE_WRITE_ERROR)) }
-        // After the sink, which may have waited for its disk: that is not the peer's stall.
-        lastProgress = .now
-        return bytes.count
+        if let limit = request.limits.body, received + bytes.count > limit { return abort(.bodyTooLarge) }
+        switch unsafe bytes.withMemoryRebound(to: UInt8.self, { unsafe sink.receive($0.span) }) {
+        case .taken:
+            received += bytes.count
+            // After the sink, which may have waited for its disk: that is not the peer's stall.
+            lastProgress = .now
+            return bytes.count
+        case .refused: return abort(TransferError(CURLE_WRITE_ERROR))
+        case .full(let register):
+            // First, since the sink may have room again by now and say so at once.
+            isResting = true
+            register(wakeAfterRest)
+            return Int(CURL_WRITEFUNC_PAUSE)
+        }
     }
 
     private func abort(_ error: TransferError) -> Int {

@@ -34,7 +34,12 @@ package final class TransferLoop: Sendable {
         let ticket = Ticket()
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                inbox.post(Submission(request: request, sink: sink, ticket: ticket, continuation: continuation))
+                inbox.post(
+                    Submission(request: request, sink: sink, ticket: ticket, continuation: continuation) { [inbox] in
+                        ticket.goOn()
+                        inbox.wake()
+                    }
+                )
             }
         } onCancel: {
             ticket.cancel()
@@ -57,6 +62,7 @@ private func drive(_ multi: MultiHandle, from inbox: Inbox) {
         for submission in submissions { transfers.start(submission) }
         guard isOpen else { return transfers.endAll(with: .shutDown) }
         transfers.endCancelled()
+        transfers.goOnWithRested()
         multi.perform()
         transfers.endCompleted()
         // After `perform`, so that bytes which waited while a sink was busy count as progress.

@@ -83,6 +83,10 @@ package struct TransferRequest: Sendable {
         package var refused: Set<AddressClass>
         /// The path of a Unix socket to connect to, at most 107 bytes, whatever host the URL names.
         package var unixSocket: String?
+        /// Whether HTTP/2 may be spoken.
+        ///
+        /// Not for a sink that rests: libcurl would go on to take a stream's whole window, 10 MB and more, into memory.
+        package var allowsHTTP2 = true
 
         package init(
             caFile: String? = nil,
@@ -109,8 +113,18 @@ package protocol TransferSink: AnyObject, Sendable {
     /// Returning `false` ends the transfer with ``TransferError/Code/refused``.
     func begin(_ head: ResponseHead) -> Bool
 
-    /// Takes the next bytes of the body.
+    /// Takes the next bytes of the body, all of them or none.
+    func receive(_ bytes: Span<UInt8>) -> Intake
+}
+
+/// What a sink has done with the bytes that it was handed.
+package enum Intake: Sendable {
+    case taken
+    /// Ends the transfer with ``TransferError/Code/refused``.
+    case refused
+    /// None of them was taken: the transfer rests, and hands them over again once it is told to go on.
     ///
-    /// Returning `false` ends the transfer with ``TransferError/Code/refused``.
-    func receive(_ bytes: Span<UInt8>) -> Bool
+    /// `register` is called once, on the transfer thread, with what tells it: that may be called on any thread, at once or
+    /// later, and after the transfer's end to no effect. A transfer that rests does not stall.
+    case full(_ register: @Sendable (_ goOn: @escaping @Sendable () -> Void) -> Void)
 }

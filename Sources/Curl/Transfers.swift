@@ -4,6 +4,8 @@ struct Submission: Sendable {
     var sink: any TransferSink
     var ticket: Ticket
     var continuation: CheckedContinuation<Result<ResponseHead, TransferError>, Never>
+    /// Lets the transfer go on after a rest; may be called on any thread, and outlives the transfer.
+    var goOn: @Sendable () -> Void
 
     func end(with outcome: Result<ResponseHead, TransferError>) {
         continuation.resume(returning: outcome)
@@ -30,7 +32,7 @@ struct Transfers {
     mutating func start(_ submission: Submission) {
         guard !submission.ticket.isCancelled else { return submission.end(with: .failure(.taskCancelled)) }
         do throws(TransferError) {
-            let handle = try EasyHandle(submission.request, sink: submission.sink)
+            let handle = try EasyHandle(submission.request, sink: submission.sink, goOn: submission.goOn)
             try multi.add(handle)
             entries[ObjectIdentifier(handle)] = (handle, submission)
         } catch {
@@ -45,6 +47,13 @@ struct Transfers {
     mutating func endCancelled() {
         for entry in entries.values where entry.submission.ticket.isCancelled {
             end(entry.handle, with: .failure(.taskCancelled))
+        }
+    }
+
+    /// Goes on with those that have rested and were told to.
+    mutating func goOnWithRested() {
+        for entry in entries.values where entry.submission.ticket.takeGoOn() {
+            if let error = entry.handle.goOn() { end(entry.handle, with: .failure(error)) }
         }
     }
 

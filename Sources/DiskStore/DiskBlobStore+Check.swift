@@ -1,3 +1,4 @@
+import Logging
 package import MirrorCore
 package import OCI
 import Posix
@@ -13,10 +14,34 @@ extension DiskBlobStore {
         let check = ContentCheck(of: digest, size: size, at: layout.path(of: digest, kind), on: threads)
         return try await check.run(at: pace)
     }
+
+    package func confirm(
+        _ digest: Digest,
+        _ kind: ContentKind,
+        size: Int?
+    ) async throws(StoreError) -> Confirmation {
+        var check = ContentCheck(of: digest, size: size, at: layout.path(of: digest, kind), on: threads)
+        check.isForReader = true
+        check.lease = { [leases] in leases.lease(digest, kind) }
+        let confirmation = try await check.confirm()
+        if case .intact(let file) = confirmation, keepsMarks, let file = file as? OpenFile,
+            let status = try? file.status(), !Mark.isOn(status)
+        {
+            logger.warning(
+                "stored content cannot be marked as right, and is hashed at each use",
+                metadata: ["digest": "\(digest)", "path": "\(layout.path(of: digest, kind))"]
+            )
+        }
+        return confirmation
+    }
 }
 
-/// One look at one file.
+/// One look at one file, which marks it when it is right.
 struct ContentCheck: Sendable {
+    /// Somebody is about to read the file: what is read of it stays in memory.
+    var isForReader = false
+    /// Keeps eviction off, where that is wanted.
+    var lease: (@Sendable () -> Lease)?
     private let digest: Digest
     private let size: Int?
     private let path: String
@@ -30,27 +55,41 @@ struct ContentCheck: Sendable {
     }
 
     private enum Opening: Sendable {
-        case opened(OpenFile)
+        case opened(OpenFile, FileStatus)
         case settled(Verdict)
     }
 
     func run(at pace: Pace?) async throws(StoreError) -> Verdict {
+        switch try await look(at: pace) {
+        case .intact: .intact
+        case .bad(let verdict): verdict
+        }
+    }
+
+    /// The file too, so that it is what was hashed that is read.
+    func confirm() async throws(StoreError) -> Confirmation { try await look(at: nil) }
+
+    private func look(at pace: Pace?) async throws(StoreError) -> Confirmation {
         let file: OpenFile
+        let status: FileStatus
         switch try await threads.run({ () throws(StoreError) in try open() }) {
-        case .opened(let opened): file = opened
-        case .settled(let verdict): return verdict
+        case .opened(let opened, let found): (file, status) = (opened, found)
+        case .settled(let verdict): return .bad(verdict)
         }
         let hash = RunningHash(digest.algorithm)
         var offset = 0
         while true {
             guard !Task.isCancelled else { throw .cancelled }
             let start = offset
-            switch try await threads.run({ Self.read(file, at: start, into: hash) }) {
-            case .success(0): return hash.finish() == digest ? .intact : .damaged
+            switch try await threads.run({ read(file, at: start, into: hash) }) {
+            case .success(0):
+                guard hash.finish() == digest else { return .bad(.damaged) }
+                try await threads.run { Self.mark(file, asItWas: status) }
+                return .intact(file)
             case .success(let count):
                 offset += count
                 await pace?.spend(count)
-            case .failure(let error): return try Self.verdict(on: error)
+            case .failure(let error): return .bad(try Self.verdict(on: error))
             }
         }
     }
@@ -64,20 +103,28 @@ struct ContentCheck: Sendable {
             guard status.kind == .regular else { return .settled(.unreadable(errno: SystemCallError.notAFile)) }
             if let size, status.size < size { return .settled(.short(status.size)) }
             // What was read ahead would look like what others are reading.
-            PageCache.readExactly(file.rawValue)
-            return .opened(OpenFile(file, size: status.size))
+            if !isForReader { PageCache.readExactly(file.rawValue) }
+            guard let lease else { return .opened(OpenFile(file, size: status.size), status) }
+            return .opened(OpenFile(file, size: status.size, lease: lease()), status)
         } catch {
             return .settled(try Self.verdict(on: error))
         }
     }
 
-    /// Reads one piece, and leaves in memory only what was there before: others may be reading that.
-    private static func read(_ file: OpenFile, at offset: Int, into hash: RunningHash) -> Result<Int, SystemCallError> {
-        let wasThere = PageCache.holds(file.descriptor, offset: offset, count: RunningHash.piece)
+    /// Reads one piece; unless somebody waits for it, only that stays in memory which was there before.
+    private func read(_ file: OpenFile, at offset: Int, into hash: RunningHash) -> Result<Int, SystemCallError> {
+        let stays = isForReader || PageCache.holds(file.descriptor, offset: offset, count: RunningHash.piece)
         defer {
-            if !wasThere { PageCache.drop(file.descriptor, offset: offset, count: RunningHash.piece) }
+            if !stays { PageCache.drop(file.descriptor, offset: offset, count: RunningHash.piece) }
         }
         return hash.read(file, at: offset)
+    }
+
+    /// Marks a file that is right, unless somebody has touched it since it was opened: then the next use looks again.
+    private static func mark(_ file: OpenFile, asItWas status: FileStatus) {
+        guard !Mark.isOn(status), (try? file.status()) == status else { return }
+        // Not ours to mark, perhaps: it is hashed at each use then.
+        _ = try? file.mark()
     }
 
     /// What a failure says of the file; thrown when it says nothing of it.

@@ -8,8 +8,8 @@ extension DiskBlobStore {
         _ kind: ContentKind,
         from position: WalkPosition
     ) async throws(StoreError) -> StoredBatch {
-        try await threads.run { [layout] () throws(StoreError) in
-            try storing { () throws(SystemCallError) in try StoreWalk(kind, in: layout).batch(from: position) }
+        try await threads.run { [self] () throws(StoreError) in
+            try storing { () throws(SystemCallError) in try StoreWalk(kind, in: self).batch(from: position) }
         }
     }
 }
@@ -17,7 +17,7 @@ extension DiskBlobStore {
 /// One kind of content, as its directories have it.
 struct StoreWalk {
     private let kind: ContentKind
-    private let layout: Layout
+    private let store: DiskBlobStore
     private var contents: [StoredContent] = []
     private var foreign: [String] = []
 
@@ -25,10 +25,12 @@ struct StoreWalk {
         .map { number in (number < 16 ? "0" : "") + String(number, radix: 16) }
     private static let end = Digest.Algorithm.allCases.count * shardNames.count
 
-    init(_ kind: ContentKind, in layout: Layout) {
+    init(_ kind: ContentKind, in store: DiskBlobStore) {
         self.kind = kind
-        self.layout = layout
+        self.store = store
     }
+
+    private var layout: Layout { store.layout }
 
     /// The first shard from a position on that has something in it; waits for the disk.
     func batch(from position: WalkPosition) throws(SystemCallError) -> StoredBatch {
@@ -73,7 +75,9 @@ struct StoreWalk {
             if status.kind == .regular, name.hasPrefix(prefix),
                 let digest = try? Digest("\(algorithm.rawValue):\(name)")
             {
-                contents.append(StoredContent(digest: digest, size: status.size))
+                contents.append(
+                    StoredContent(digest: digest, size: status.size, isDoubtful: !store.isVouchedFor(status))
+                )
             } else {
                 foreign.append(relative("\(shard)/\(name)"))
             }

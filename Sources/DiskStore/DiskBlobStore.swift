@@ -5,7 +5,8 @@ package import Posix
 
 /// The store on a local disk: a file for each blob and manifest, named by its digest.
 ///
-/// 1. A name under `blobs/` or `manifests/` is only ever a complete file whose content has that digest.
+/// 1. A name under `blobs/` or `manifests/` is only ever given to a complete file whose content has that digest; one that
+///    may have been touched since is not opened before it was hashed again.
 /// 2. What `land` or `store` returned from is there after a power failure.
 /// 3. An open file stays readable whatever happens to its name, and is a lease on it.
 /// 4. What a spool has received is there after the process was killed, and what was synced of it after a power failure.
@@ -17,8 +18,10 @@ package final class DiskBlobStore: BlobStore {
     let threads: StoreThreads
     let logger: Logger
     let spools: SpoolDirectory
+    /// Whether the file system keeps marks; where it does not, a file of the right size is taken to be right.
+    let keepsMarks: Bool
+    let leases = Leases()
     private let landing: Landing
-    private let leases = Leases()
 
     private static let threadCount = 2
 
@@ -37,6 +40,13 @@ package final class DiskBlobStore: BlobStore {
             try Directory.synchronize(Directory.parent(of: directory))
         }
         try Directory.synchronize(root)
+        keepsMarks = Mark.isKept(in: layout)
+        if !keepsMarks {
+            logger.warning(
+                "the file system does not keep the times of files; what changes stored files is found by verifying only",
+                metadata: ["directory": "\(root)"]
+            )
+        }
         threads = StoreThreads(count: Self.threadCount)
         landing = Landing(in: layout, on: threads)
         spools = try SpoolDirectory(
@@ -60,16 +70,18 @@ package final class DiskBlobStore: BlobStore {
         do throws(SystemCallError) {
             let file = try FileDescriptor.open(layout.path(of: digest, kind), .read)
             let status = try file.status()
-            guard status.kind == .regular else { return nil }
-            return OpenFile(file, size: status.size, lease: lease)
+            if status.kind == .regular, isVouchedFor(status) {
+                return OpenFile(file, size: status.size, lease: lease)
+            }
         } catch {
             if error.isMissing { return nil }
-            logger.error("Stored content cannot be opened", metadata: ["error": "\(error)"])
-            // A name that is something else than a file, or a disk that fails, is a loss; want of resources is not.
-            guard error.isOfResources else { return nil }
-            throw StoreError(error)
+            if error.isOfResources { throw StoreError(error) }
         }
+        throw .doubtful
     }
+
+    /// Whether a file is known to be what it was when it landed, or when it was last hashed.
+    func isVouchedFor(_ status: FileStatus) -> Bool { !keepsMarks || Mark.isOn(status) }
 
     package func isLeased(_ digest: Digest, _ kind: ContentKind) -> Bool {
         leases.isLeased(digest, kind)
@@ -109,6 +121,10 @@ package final class DiskBlobStore: BlobStore {
 
     package func spool(for digest: Digest) throws(StoreError) -> any Spool {
         try spools.make(digest)
+    }
+
+    package func verifier(of digest: Digest) -> any BlobVerifier {
+        StreamVerifier(of: digest, after: RunningHash(digest.algorithm))
     }
 
     package func unfinished(_ digest: Digest) async throws(StoreError) -> (any Spool)? {

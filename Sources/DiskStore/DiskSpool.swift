@@ -114,6 +114,11 @@ final class DiskSpool: Spool {
         }
     }
 
+    func verifier() -> (any BlobVerifier)? {
+        guard contents.isSound, let hash = hash.copy() else { return nil }
+        return StreamVerifier(of: name.digest, after: hash)
+    }
+
     func commonPrefix(with other: any Spool) async throws(StoreError) -> Int {
         guard let other = other as? DiskSpool else { throw .foreign }
         let (mine, theirs) = (contents, other.contents)

@@ -10,7 +10,9 @@ import Posix
 /// 1. the bytes are on the device (fdatasync), and only then
 /// 2. they get their name (rename: all or nothing), and
 /// 3. the name is on the device (fsync of its directory), and only then
-/// 4. who waits is told.
+/// 4. the file is marked as right (``Mark``), and who waits is told.
+///
+/// The mark reaches the device when it will: a power failure that takes it with it costs one more look at the file.
 ///
 /// The old name needs no fsync: a spool that is there again after a crash is removed at the next start, since its blob is
 /// stored.
@@ -21,6 +23,7 @@ import Posix
 final class Landing: Sendable {
     /// A file that is on the device, and waits for its name.
     private struct Candidate: Sendable {
+        var file: OpenFile
         var spool: String
         var shard: String
         var target: String
@@ -49,6 +52,7 @@ final class Landing: Sendable {
         }
         let result = await withCheckedContinuation { done in
             let candidate = Candidate(
+                file: file,
                 spool: spool,
                 shard: layout.shard(of: digest, kind),
                 target: layout.path(of: digest, kind),
@@ -88,7 +92,11 @@ final class Landing: Sendable {
                 ?? Result { () throws(SystemCallError) in try Directory.synchronize(candidate.shard) }
             synced[candidate.shard] = sync
             results[index] = sync
-            guard case .failure = sync else { continue }
+            guard case .failure = sync else {
+                // A file without a mark is as good as one with it, once somebody has hashed it.
+                _ = try? candidate.file.mark()
+                continue
+            }
             shards.forget(candidate.shard)
             // A name that may not be durable is none.
             try? File.rename(candidate.target, to: candidate.spool)

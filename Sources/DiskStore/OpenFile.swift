@@ -40,6 +40,12 @@ final class OpenFile: StoredFile {
         try file.read(count, at: offset)
     }
 
+    func status() throws(SystemCallError) -> FileStatus { try file.status() }
+
+    /// Says that the content is known to be right: see ``Mark``; returns whether the file system keeps that.
+    @discardableResult
+    func mark() throws(SystemCallError) -> Bool { try Mark.set(on: file) }
+
     /// Waits until all that was appended is on the device.
     ///
     /// A failure is for good: the kernel tells of lost pages once, drops them, and calls the next sync a success.

@@ -9,17 +9,37 @@ final class RunningHash: Sendable {
         /// Present until the end.
         var hasher: ContentHasher?
 
-        init(_ algorithm: HashAlgorithm) {
-            hasher = ContentHasher(algorithm)
+        init(_ hasher: consuming ContentHasher) {
+            self.hasher = consume hasher
+        }
+
+        /// One that has been given the same bytes so far; `nil` after the end.
+        func copy() -> ContentHasher? {
+            guard let own = hasher.take() else { return nil }
+            let copy = ContentHasher(copying: own)
+            hasher = consume own
+            return copy
         }
     }
 
     private let algorithm: Digest.Algorithm
     private let state: Locked<State>
 
-    init(_ algorithm: Digest.Algorithm) {
+    convenience init(_ algorithm: Digest.Algorithm) {
+        self.init(algorithm, ContentHasher(HashAlgorithm(algorithm)))
+    }
+
+    private init(_ algorithm: Digest.Algorithm, _ hasher: consuming ContentHasher) {
         self.algorithm = algorithm
-        state = Locked(State(HashAlgorithm(algorithm)))
+        state = Locked(State(hasher))
+    }
+
+    /// Another hash that has been given the same bytes so far; `nil` after the end.
+    func copy() -> RunningHash? {
+        state.withLock { state in
+            guard let hasher = state.copy() else { return nil }
+            return RunningHash(algorithm, hasher)
+        }
     }
 
     func update(_ bytes: Span<UInt8>) {

@@ -2,12 +2,13 @@ import CCrypto
 
 /// A hash computation in progress, on one thread at a time.
 ///
-/// The value owns an `EVP_MD_CTX`. It cannot be copied, so one stream of bytes has one hasher; ``finalize()`` consumes it,
-/// so nothing is hashed after the end. Running out of memory is fatal.
+/// The value owns an `EVP_MD_CTX`. It is not copied by accident, so one stream of bytes has one hasher; ``finalize()``
+/// consumes it, so nothing is hashed after the end. Running out of memory is fatal.
 @safe
-package struct ContentHasher: ~Copyable {
+package struct ContentHasher: ~Copyable, Sendable {
     package let algorithm: HashAlgorithm
-    private let context: OpaquePointer
+    // The value is its only owner, and who changes it has it alone; OpenSSL ties no context to a thread.
+    private nonisolated(unsafe) let context: OpaquePointer
 
     package init(_ algorithm: HashAlgorithm) {
         guard let context = unsafe EVP_MD_CTX_new() else { fatalError("EVP_MD_CTX_new: out of memory") }
@@ -15,6 +16,14 @@ package struct ContentHasher: ~Copyable {
         unsafe self.context = context
         guard unsafe EVP_DigestInit_ex(context, algorithm.implementation, nil) == 1 else {
             fatalError("EVP_DigestInit_ex: \(algorithm) is not available")
+        }
+    }
+
+    /// Another hasher that has been given the same bytes so far.
+    package init(copying other: borrowing ContentHasher) {
+        self.init(other.algorithm)
+        guard unsafe EVP_MD_CTX_copy_ex(context, other.context) == 1 else {
+            fatalError("EVP_MD_CTX_copy_ex: out of memory")
         }
     }
 

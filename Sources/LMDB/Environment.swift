@@ -66,6 +66,13 @@ package final class Environment: Sendable {
         return value
     }
 
+    /// The number of the last transaction that was committed: while it stays, every snapshot is the same.
+    package var lastTransaction: Int {
+        var info = unsafe MDB_envinfo()
+        unsafe mdb_env_info(handle, &info)
+        return unsafe info.me_last_txnid
+    }
+
     /// How large the map is and how much of it is used.
     package var usage: MapUsage {
         var info = unsafe MDB_envinfo()

@@ -57,6 +57,8 @@ package final class LMDBCacheIndex: CacheIndex {
     /// How much of the map is used, in bytes.
     package var usedBytes: Int { storage.environment.usage.usedBytes }
 
+    package var revision: Int { storage.environment.lastTransaction }
+
     package func tag(_ tag: Tag, in repository: Repository) -> TagRecord? {
         record(in: storage.tables.tags, of: repository) { Key.tag(tag, $0) }
     }

@@ -2,14 +2,22 @@ package import OCI
 
 /// Where content lives: files by digest, and spools for what is on its way.
 ///
-/// `DiskStore` implements it. A name in the store is only ever a complete file whose content has that digest. What looks
-/// after the cache uses the second half of it, which nothing on a request's way needs.
+/// `DiskStore` implements it. A name in the store is only ever given to a complete file whose content has that digest, and
+/// what may have been touched since is opened only after it was hashed again. What looks after the cache uses the second
+/// half of it, which hardly anything on a request's way needs.
 package protocol BlobStore: Sendable {
     /// Opens stored content for reading, or returns `nil` when there is none.
     ///
     /// One `open` and one `fstat`: quick enough for an event loop. The file is a lease: while it lives, ``isLeased(_:_:)``
-    /// says so. It throws when it cannot tell, such as when there are no descriptors left: that must not count as a loss.
+    /// says so. It throws when it cannot tell: that must not count as a loss. There may be no descriptors left; or the file
+    /// is ``StoreError/doubtful``, which ``confirm(_:_:size:)`` settles.
     func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)?
+
+    /// Hashes a doubtful file for those who wait for it; from then on the store vouches for one that is right.
+    ///
+    /// `size` is what the index says it has, where that is known. On store threads and a piece at a time, so this takes as
+    /// long as reading does; when the task is cancelled it throws.
+    func confirm(_ digest: Digest, _ kind: ContentKind, size: Int?) async throws(StoreError) -> Confirmation
 
     /// Reads all of a small stored file, on a store thread.
     func contents(of file: any StoredFile) async throws(StoreError) -> [UInt8]
@@ -18,6 +26,9 @@ package protocol BlobStore: Sendable {
     ///
     /// May block: not on an event loop.
     func spool(for digest: Digest) throws(StoreError) -> any Spool
+
+    /// Tells whether bytes that go past without being stored have a digest.
+    func verifier(of digest: Digest) -> any BlobVerifier
 
     /// Takes up what an earlier flight, of this process or of one that was killed, has left of a blob.
     ///
@@ -60,7 +71,8 @@ package protocol BlobStore: Sendable {
 
     /// Reads a stored file and compares its hash; `size` is what the index says it has, where that is known.
     ///
-    /// It goes at the pace that it is given, and leaves the page cache as it was, on store threads and a piece at a time.
+    /// From then on the store vouches for one that is right. It goes at the pace that it is given, and leaves the page cache as
+    /// it was, on store threads and a piece at a time.
     /// When the task is cancelled it throws.
     func check(
         _ digest: Digest,
@@ -132,6 +144,11 @@ package protocol Spool: AnyObject, Sendable {
     /// Ends the writing.
     func verify() -> Bool
 
+    /// Goes on hashing where the spool is, apart from it; valid after it was discarded.
+    ///
+    /// `nil` once it has been verified, or when the disk may have lost some of it.
+    func verifier() -> (any BlobVerifier)?
+
     /// How many bytes from the start are the same in another spool, read on a store thread.
     func commonPrefix(with other: any Spool) async throws(StoreError) -> Int
 
@@ -151,10 +168,22 @@ package protocol Spool: AnyObject, Sendable {
     func discard()
 }
 
+/// Hashes a blob's bytes as they go past, from its start on.
+///
+/// One call at a time.
+package protocol BlobVerifier: AnyObject, Sendable {
+    func update(_ bytes: Span<UInt8>)
+
+    /// Whether everything that it was given has the digest it was made for; ends it.
+    func matches() -> Bool
+}
+
 /// Why the store could not do what was asked.
 package enum StoreError: Error, Hashable, Sendable {
     /// No room on the device (ENOSPC, EDQUOT).
     case full
+    /// The file may have been touched since its content was last known to be right, or cannot be opened at all.
+    case doubtful
     /// Any other system error, with the call and the errno.
     case failed(call: String, errno: Int32)
 }

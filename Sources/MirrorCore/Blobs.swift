@@ -7,24 +7,19 @@ extension PullThrough {
         guard permits(repository, caller), index.membership(of: digest, as: .blob, in: repository) != nil else {
             return nil
         }
-        // What cannot be opened now is for the long way, which can say why.
-        guard let file = (try? storedBlob(digest)) ?? nil else { return nil }
+        guard let file = soundBlob(digest) else { return nil }
         index.touch(digest, as: .blob)
         return file
     }
 
-    /// A stored blob's file; forgets one that has gone or is short.
-    private func storedBlob(_ digest: Digest) throws(MirrorError) -> (any StoredFile)? {
-        guard let size = index.blobSize(digest) else { return nil }
-        if let file = try open(digest, .blob), file.size == size { return file }
-        noteLoss(of: digest, .blob)
-        return nil
+    private func soundBlob(_ digest: Digest) -> (any StoredFile)? {
+        index.blobSize(digest).flatMap { soundFile(digest, .blob, size: $0) }
     }
 
-    /// A stored blob's file, whether the index knows it or not.
-    private func heldBlob(_ digest: Digest, for caller: Caller) async throws(MirrorError) -> (any StoredFile)? {
-        if let file = try storedBlob(digest) { return file }
-        return try await adoptedBlob(digest, for: caller)
+    /// A stored blob's file, whether the index knows it or not; `nil` when it is to be fetched.
+    private func heldBlob(_ digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> (any StoredFile)? {
+        if let file = soundBlob(digest) { return file }
+        return try await examined(digest, .blob, for: inquiry.caller, until: inquiry.deadline)
     }
 
     package func blob(
@@ -36,17 +31,21 @@ extension PullThrough {
         let deadline = inquiry.deadline
         try recall(.content(digest, .blob), in: repository)
         while deadline.remaining > .zero {
-            if let file = try await heldBlob(digest, for: caller) {
+            if let file = try await heldBlob(digest, inquiry) {
                 if !isProved(digest, in: repository) {
                     _ = try await prove(digest, .blob, inquiry)
                 }
                 index.touch(digest, as: .blob)
                 return .stored(file, .hit)
             }
+            if let flight = flights.handedOver(digest, in: repository, for: caller) {
+                if !isProved(digest, in: repository) { _ = try await prove(digest, .blob, inquiry) }
+                return .growing(BoardedFlight(flight, from: repository, for: caller, context), .passed)
+            }
             let route = try await route(of: digest, inquiry)
             switch flights.depart(digest, by: route, for: caller) {
             case .departed(let flight):
-                return try await board(flight, from: repository, isNew: true, deadline)
+                return try await board(flight, inquiry, isNew: true)
             case .underWay(let flight):
                 flight.errand.join(caller)
                 // To join a flight that another repository started, this one must be proved to have the blob.
@@ -54,7 +53,7 @@ extension PullThrough {
                     _ = try await prove(digest, .blob, inquiry)
                 }
                 if flight.hasSource(repository) || flight.add(repository) {
-                    return try await board(flight, from: repository, isNew: false, deadline)
+                    return try await board(flight, inquiry, isNew: false)
                 }
                 // Given up meanwhile: look again, once it is out of the table.
                 await Task.yield()
@@ -83,15 +82,20 @@ extension PullThrough {
     ///
     /// It may have come for another repository, so a claim is not enough: a HEAD, which is free.
     private func mayTakeUp(_ digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> Bool {
-        guard context.store.unfinishedBlob(digest) != nil else { return false }
-        if isProved(digest, in: inquiry.repository) { return true }
-        do throws(MirrorError) {
-            _ = try await prove(digest, .blob, inquiry)
-            return true
-        } catch {
-            guard error.isOutage else { throw error }
-            return false
+        guard let unfinished = context.store.unfinishedBlob(digest) else { return false }
+        var length = claimedSize(of: digest, in: inquiry.repository)
+        if !isProved(digest, in: inquiry.repository) {
+            do throws(MirrorError) {
+                length = try await prove(digest, .blob, inquiry).proof.size ?? length
+            } catch {
+                guard error.isOutage else { throw error }
+                return false
+            }
         }
+        // Clients are told the noted length before anything of the rest has come: one that is disputed is not worth the risk.
+        guard let length, let noted = unfinished.expectedLength, noted != length else { return true }
+        await context.store.dropUnfinished(digest)
+        return false
     }
 
     /// The length of a blob that the repository is known to have; `nil` where that cannot be found out for nothing.
@@ -106,17 +110,16 @@ extension PullThrough {
     }
 
     /// Waits for a flight's head.
-    private func board(
-        _ flight: Flight,
-        from repository: Repository,
-        isNew: Bool,
-        _ deadline: Deadline
-    ) async throws(MirrorError) -> BlobAnswer {
+    private func board(_ flight: Flight, _ inquiry: Inquiry, isNew: Bool) async throws(MirrorError) -> BlobAnswer {
+        let repository = inquiry.repository
         // All of it is here; it is only being made durable.
         let isComplete = flight.isVerified
         if !isNew { context.metrics.add(to: .flightFollowers) }
-        switch await flight.head(for: repository, until: deadline) {
-        case .success: return .growing(flight, isNew ? .miss : isComplete ? .hit : .collapsed)
+        switch await flight.head(for: repository, until: inquiry.deadline) {
+        case .success:
+            let outcome: CacheOutcome =
+                flight.handover != nil ? .passed : isNew ? .miss : isComplete ? .hit : .collapsed
+            return .growing(BoardedFlight(flight, from: repository, for: inquiry.caller, context), outcome)
         case .failure(let error):
             if error == .blobUnknown || error == .denied {
                 remember(error, of: .content(flight.digest, .blob), in: repository)

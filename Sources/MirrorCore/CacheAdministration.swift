@@ -56,8 +56,11 @@ package enum CareError: Error, Hashable, Sendable {
     case upstreamUnknown(String)
     /// Nothing of that name is known here.
     case unknown(String)
+    case notPinned(String)
     /// It is pinned, and so stays.
     case pinned(String)
+    /// Another task of the same kind is under way, and both together would do harm.
+    case busy(String)
     /// The index or the store does not do its part.
     case failed(String)
     /// Whoever asked has gone, or the process ends.
@@ -69,9 +72,11 @@ extension CareError: CustomStringConvertible {
         switch self {
         case .malformed(let text):
             "\"\(text)\" is not an image; write name, name:tag or name@digest, such as nginx:1.27 or ghcr.io/org/app"
-        case .upstreamUnknown(let name): "no upstream \"\(name)\" is configured"
+        case .upstreamUnknown(let name): "no upstream \"\(name)\" is configured, and nothing of it is in the cache"
         case .unknown(let name): "\(name) is not in the cache"
+        case .notPinned(let name): "\(name) is not pinned"
         case .pinned(let name): "\(name) is pinned; unpin it first"
+        case .busy(let task): "another \(task) is under way; wait for it to end"
         case .failed(let problem): problem
         case .stopped: "it was ended before it was done"
         }
@@ -89,6 +94,7 @@ extension CareError {
     init(_ error: StoreError) {
         switch error {
         case .full: self = .failed("there is no room on the device")
+        case .doubtful: self = .failed("the store does not vouch for a file")
         case .failed(let call, let errno): self = .failed("the store could not do its part: \(call), errno \(errno)")
         }
     }

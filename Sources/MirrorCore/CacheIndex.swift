@@ -6,6 +6,11 @@ package import OCI
 /// record that cannot be read is logged by the implementation and counts as absent. Writes are queued to one writer and
 /// committed in batches, in the order of the calls.
 package protocol CacheIndex: LedgerStore {
+    /// Changes whenever something is committed: what was read stays true while it is the same.
+    ///
+    /// Costs nothing to speak of.
+    var revision: Int { get }
+
     func tag(_ tag: Tag, in repository: Repository) -> TagRecord?
 
     /// The proof that a repository has content with this digest, as this kind.
@@ -167,6 +172,8 @@ package enum Bookmark: String, Hashable, Sendable, CaseIterable {
     case scrub
     /// ``CareTask/verify(_:)``.
     case verify
+    /// What was found bad, and is to be fetched again: ``DamageList``.
+    case damage
 }
 
 /// Why a change could not be made durable.

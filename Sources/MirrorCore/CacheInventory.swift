@@ -66,6 +66,31 @@ package protocol CacheInventory: CacheIndex {
     func recount() async throws(IndexError) -> StoredTotals
 }
 
+extension CacheInventory {
+    /// Whether this very reference is pinned; there are few pins, so they are looked through.
+    func hasPin(_ reference: Reference, in repository: Repository) -> Bool {
+        isAny(pins) { $0.repository == repository && $0.reference == reference }
+    }
+
+    /// Whether anything was ever known of a repository.
+    func knows(_ repository: Repository) -> Bool {
+        isAny(repositories) { $0 == repository }
+    }
+
+    private func isAny<Element>(
+        _ page: (IndexCursor?, Int) -> IndexPage<Element>,
+        _ isWanted: (Element) -> Bool
+    ) -> Bool {
+        var cursor: IndexCursor?
+        repeat {
+            let page = page(cursor, 1000)
+            if page.elements.contains(where: isWanted) { return true }
+            cursor = page.next
+        } while cursor != nil
+        return false
+    }
+}
+
 /// Where a walk goes on.
 ///
 /// Means something only to the walk that it came from; it may be kept, and sent, as bytes.

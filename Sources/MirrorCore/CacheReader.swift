@@ -12,26 +12,50 @@ struct CacheReader: Sendable {
         await manifestBytes(digest).flatMap { Manifest($0) }
     }
 
+    /// Whether the index's own copy of a manifest is not what it should be.
+    func hasDamagedCopy(of digest: Digest) -> Bool {
+        guard let bytes = indexedManifest(digest) else { return false }
+        return store.digest(of: bytes, digest.algorithm) != digest
+    }
+
     private func manifestBytes(_ digest: Digest) async -> [UInt8]? {
+        guard index.storedObject(digest, .manifest) != nil else { return nil }
+        if let bytes = indexedManifest(digest) { return bytes }
+        guard case .intact(let file) = try? await store.opened(digest, .manifest),
+            file.size <= Manifest.maximumSize
+        else { return nil }
+        return try? await store.contents(of: file)
+    }
+
+    /// The bytes of a stored manifest, where the index itself keeps them.
+    func indexedManifest(_ digest: Digest) -> [UInt8]? {
         let found: [UInt8]?? = index.withManifest(digest) { _, bytes in
             guard let bytes else { return nil }
             return Array(copying: bytes)
         }
-        guard let found else { return nil }
-        if let found { return found }
-        guard let file = try? store.open(digest, .manifest), file.size <= Manifest.maximumSize else { return nil }
-        return try? await store.contents(of: file)
+        return found ?? nil
     }
 
     /// Whether some stored manifest names this content.
     func isReferenced(_ digest: Digest) -> Bool {
+        isReferenced(digest) { _ in true }
+    }
+
+    private func isReferenced(_ digest: Digest, byAny isMeant: (Digest) -> Bool) -> Bool {
         var cursor: IndexCursor?
         repeat {
             let page = index.parents(of: digest, after: cursor, limit: Self.pageSize)
-            if page.elements.contains(where: { index.storedObject($0, .manifest) != nil }) { return true }
+            for parent in page.elements where parent != digest && isMeant(parent) {
+                if index.storedObject(parent, .manifest) != nil { return true }
+            }
             cursor = page.next
         } while cursor != nil
         return false
+    }
+
+    /// Whether some stored manifest that a repository is proved to have names this content.
+    func isReferenced(_ digest: Digest, in repository: Repository) -> Bool {
+        isReferenced(digest) { index.membership(of: $0, as: .manifest, in: repository) != nil }
     }
 
     /// The repositories that are known to have some content: by proof, or because a manifest of theirs names it.
@@ -88,12 +112,13 @@ struct CacheReader: Sendable {
     func eachObject(
         of kind: ContentKind,
         after cursor: IndexCursor? = nil,
+        pageSize: Int = Self.pageSize,
         _ body: (StoredObject) async throws(CareError) -> Void,
         afterPage: (IndexCursor) -> Void = { _ in }
     ) async throws(CareError) {
         try await each(
             from: cursor,
-            { index.storedObjects(of: kind, after: $0, limit: Self.pageSize) },
+            { index.storedObjects(of: kind, after: $0, limit: pageSize) },
             do: { object throws(CareError) in try await body(object) },
             afterPage: afterPage
         )

@@ -18,6 +18,20 @@ extension PullThrough {
         }
     }
 
+    package var revision: Int { index.revision }
+
+    package func lifetime(of reference: Reference, in repository: Repository) -> Duration {
+        guard case .tag(let tag) = reference else { return Self.longestLifetime }
+        let policy = policy(of: repository)
+        guard let record = index.tag(tag, in: repository), !record.isGone else { return .zero }
+        if policy.immutableTags.contains(where: { $0.matches(tag.text) }) { return Self.longestLifetime }
+        guard let age = record.checkedAt.age(at: time.wall()) else { return .zero }
+        return min(max(policy.tagTTL - age, .zero), Self.longestLifetime)
+    }
+
+    /// So often at least its use is noted, and the settings are looked at.
+    private static let longestLifetime = Duration.seconds(1)
+
     private func cachedTag<Result>(
         _ tag: Tag,
         in repository: Repository,
@@ -34,7 +48,7 @@ extension PullThrough {
         case .deferred(let reason):
             // The long way starts a check when one is due.
             guard !context.standings.isCheckDue(of: repository.upstream, reason),
-                let kept = servable(record, in: repository, policy)
+                let kept = servable(record, tag, in: repository, policy)
             else { return nil }
             let outcome = CacheOutcome.stale(reason: reason.rawValue, checkedAt: kept.checkedAt)
             guard let answer = withStored(ManifestHead(kept, outcome), in: repository, body) else { return nil }
@@ -56,8 +70,7 @@ extension PullThrough {
             head.size = size
             index.touch(head.digest, as: .manifest)
             if let bytes { return body(head, .bytes(bytes)) }
-            guard let file = try? open(head.digest, .manifest), file.size == size else { return nil }
-            return body(head, .file(file))
+            return soundFile(head.digest, .manifest, size: size).map { body(head, .file($0)) }
         }
         return answer ?? nil
     }

@@ -11,6 +11,12 @@ struct CarePlace: Hashable, Sendable {
         self.cursor = cursor
     }
 
+    /// The kinds that there are to look at still, in their order.
+    var kinds: [ContentKind] { [.manifest, .blob].filter { $0.rawValue >= kind.rawValue } }
+
+    /// Where to begin in one of these.
+    func cursor(in kind: ContentKind) -> IndexCursor? { kind == self.kind ? cursor : nil }
+
     /// Reads ``bytes``.
     ///
     /// Fails for what is none.

@@ -56,6 +56,9 @@ package enum Survival: String, Codable, Sendable {
     case partial
     /// Not even for those that were pulled.
     case incomplete
+    /// Enough is held, and the tag would not be served: it is gone, was checked too long ago, or its upstream is not configured
+    /// any more.
+    case unserved
     /// The manifest itself is not held.
     case absent
 
@@ -105,6 +108,14 @@ package struct CacheStats: Codable, Hashable, Sendable {
     /// Transfers that were begun and wait for their next asker.
     package var unfinished = 0
     package var unfinishedBytes = 0
+    /// All that is in the spool: what waits, and what is being written now.
+    package var spoolBytes = 0
+    /// The bound on blobs and spool together; absent where there is none.
+    package var maxSize: Int?
+    /// The bound on manifests.
+    package var maxManifestsSize: Int?
+    /// What is to stay free on the device.
+    package var minFree = 0
     package var repositories = 0
     package var tags = 0
     /// The use that is longest ago.
@@ -142,8 +153,13 @@ package struct DamagedObject: Codable, Hashable, Sendable {
         /// It is fetched when it is next asked for.
         case onDemand = "on_demand"
         case fetched
+        /// The index has a copy, which was written to the disk: no upstream was asked.
+        case restored
         /// No repository that is known to have it gave it.
         case unavailable
+
+        /// Whether the object is whole again.
+        package var isDone: Bool { self == .fetched || self == .restored }
     }
 }
 
@@ -159,7 +175,7 @@ package struct VerifyTotal: Codable, Hashable, Sendable {
     package var objects = 0
     package var bytes = 0
     package var damaged = 0
-    /// How many of these were fetched again.
+    /// How many of these are whole again.
     package var mended = 0
     package var orphans = 0
     /// Looked at, and the device or its limits did not let them be read this time.

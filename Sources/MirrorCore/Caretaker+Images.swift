@@ -6,7 +6,7 @@ extension Caretaker {
         var total = ListTotal()
         try await reader.eachRepository { repository throws(CareError) in
             try await eachImage(of: repository) { image throws(CareError) in
-                var holding = await ImageSurvey.holding(of: image.name, image.record, reader)
+                var holding = await holding(of: image.name, image.record)
                 if !holding.survival.isPullable { total.incomplete += 1 }
                 total.images += 1
                 guard !incompleteOnly || !holding.survival.isPullable else { return }
@@ -52,7 +52,21 @@ extension Caretaker {
     }
 
     func holding(of name: ImageName) async -> ImageHolding {
-        await ImageSurvey.holding(of: name, record(of: name), reader)
+        await holding(of: name, record(of: name))
+    }
+
+    private func holding(of name: ImageName, _ record: TagRecord?) async -> ImageHolding {
+        var holding = await ImageSurvey.holding(of: name, record, reader)
+        if holding.survival.isPullable, !isServed(name, record) { holding.survival = .unserved }
+        return holding
+    }
+
+    /// Whether the mirror would answer for it while its upstream is away.
+    private func isServed(_ name: ImageName, _ record: TagRecord?) -> Bool {
+        guard mirror.context.upstreams[name.repository.upstream] != nil else { return false }
+        guard case .tag(let tag) = name.reference, let record else { return true }
+        let policy = mirror.policy(of: name.repository)
+        return mirror.servable(record, tag, in: name.repository, policy) != nil
     }
 
     func record(of name: ImageName) -> TagRecord? {

@@ -12,63 +12,90 @@ extension Caretaker {
     // MARK: - An image
 
     func remove(_ name: ImageName, _ report: CareObserver) async throws(CareError) {
-        if try await hasPin(name) { throw .pinned("\(name)") }
+        if index.hasPin(name.reference, in: name.repository) { throw .pinned("\(name)") }
         var removed = RemovedTotal()
         switch name.reference {
         case .tag(let tag):
             guard let record = index.tag(tag, in: name.repository) else { throw .unknown("\(name)") }
-            try await commit([.tagRemoved(tag, in: name.repository)])
-            removed.records += 1
-            for digest in [record.digest] + (record.held.map { [$0.digest] } ?? [])
-            where try await !isTagged(digest, in: name.repository) {
+            try await remove(tag, record, in: name.repository, &removed)
+            for digest in Set([record.digest] + (record.held.map { [$0.digest] } ?? [])) {
                 try await withdraw(digest, from: name.repository, &removed)
             }
         case .digest(let digest):
-            guard index.membership(of: digest, as: .manifest, in: name.repository) != nil else {
-                throw .unknown("\(name)")
-            }
-            try await withdraw(digest, from: name.repository, &removed)
+            try await remove(digest, name, &removed)
         }
         try await report(.removed(removed))
     }
 
-    private func isTagged(_ digest: Digest, in repository: Repository) async throws(CareError) -> Bool {
-        var isFound = false
+    private func remove(
+        _ tag: Tag,
+        _ record: TagRecord,
+        in repository: Repository,
+        _ removed: inout RemovedTotal
+    ) async throws(CareError) {
+        try await commit([.tagRemoved(tag, in: repository)])
+        removed.records += 1
+    }
+
+    /// A manifest that is named by its digest goes whatever leads to it, and the tags go with it.
+    private func remove(_ digest: Digest, _ name: ImageName, _ removed: inout RemovedTotal) async throws(CareError) {
+        let repository = name.repository
+        guard index.membership(of: digest, as: .manifest, in: repository) != nil else { throw .unknown("\(name)") }
+        guard !index.isPinned(digest) else { throw .pinned("\(name)") }
+        for entry in try await tags(of: digest, in: repository) where entry.record.digest == digest {
+            try await remove(entry.tag, entry.record, in: repository, &removed)
+        }
+        try await takeAway(digest, from: repository, isNamed: true, &removed)
+    }
+
+    private func tags(of digest: Digest, in repository: Repository) async throws(CareError) -> [TagEntry] {
+        var found: [TagEntry] = []
         try await reader.eachTag(of: repository) { entry in
-            if entry.record.digest == digest || entry.record.held?.digest == digest { isFound = true }
+            if entry.record.digest == digest || entry.record.held?.digest == digest { found.append(entry) }
         }
-        return isFound
+        return found
     }
 
-    /// Whether an image for one platform is also an image of its own.
-    private func isTaggedAnywhere(_ digest: Digest) async throws(CareError) -> Bool {
-        for repository in try await reader.repositories(having: digest, .manifest)
-        where try await isTagged(digest, in: repository) {
-            return true
-        }
-        return false
-    }
-
-    /// Takes a manifest from a repository, and out of the store when no other repository has it.
+    /// Takes a manifest from a repository in which neither a tag, a pin nor an index needs it.
     private func withdraw(
         _ digest: Digest,
         from repository: Repository,
         _ removed: inout RemovedTotal
     ) async throws(CareError) {
-        try await commit([.membershipRemoved(digest, .manifest, in: repository)])
-        guard try await reader.repositories(having: digest, .manifest).isEmpty else { return }
-        try await drop(digest, &removed)
+        guard !index.hasPin(.digest(digest), in: repository), !reader.isReferenced(digest, in: repository),
+            try await tags(of: digest, in: repository).isEmpty
+        else { return }
+        try await takeAway(digest, from: repository, isNamed: false, &removed)
     }
 
-    /// Removes a stored manifest that nothing needs, and what only it needed.
-    private func drop(_ digest: Digest, _ removed: inout RemovedTotal) async throws(CareError) {
-        guard let object = index.storedObject(digest, .manifest), !reader.isReferenced(digest), !index.isPinned(digest)
-        else { return }
+    /// Takes a manifest from a repository with its platforms, and out of the store when no other repository has it.
+    ///
+    /// One that was named goes though an index of its own repository lists it.
+    private func takeAway(
+        _ digest: Digest,
+        from repository: Repository,
+        isNamed: Bool,
+        _ removed: inout RemovedTotal
+    ) async throws(CareError) {
         let manifest = await reader.manifest(digest)
-        try await evict([object], &removed)
-        for child in manifest?.manifests ?? [] where try await !isTaggedAnywhere(child.digest) {
-            try await drop(child.digest, &removed)
+        try await commit([.membershipRemoved(digest, .manifest, in: repository)])
+        let isElsewhere = try await reader.repositories(having: digest, .manifest).contains { $0 != repository }
+        if !isElsewhere, isNamed || !reader.isReferenced(digest) {
+            try await drop(digest, manifest, &removed)
         }
+        for child in Set(manifest?.manifests.map(\.digest) ?? []) where child != digest {
+            try await withdraw(child, from: repository, &removed)
+        }
+    }
+
+    /// Removes a stored manifest, and the blobs that only it needed.
+    private func drop(
+        _ digest: Digest,
+        _ manifest: Manifest?,
+        _ removed: inout RemovedTotal
+    ) async throws(CareError) {
+        guard let object = index.storedObject(digest, .manifest), !index.isPinned(digest) else { return }
+        try await evict([object], &removed)
         var blobs: [StoredObject] = []
         for blob in Set(manifest?.blobs.map(\.digest) ?? []) {
             guard let object = index.storedObject(blob, .blob), !reader.isReferenced(blob), !index.isPinned(blob) else {
@@ -99,7 +126,7 @@ extension Caretaker {
 
     /// Removes blobs that no stored manifest names, files that the index does not know, and old records.
     ///
-    /// Manifests stay, and so do manifest files that are not recorded: those cost quota, and are taken in.
+    /// Manifests stay, and so does what is not recorded and good for something: it is taken in.
     func collect(_ report: CareObserver) async throws(CareError) {
         var removed = RemovedTotal()
         let now = time.wall()
@@ -111,7 +138,8 @@ extension Caretaker {
             else { return }
             try await evict([object], &removed)
         }
-        for kind in ContentKind.allCases {
+        // Manifests first: they tell which blobs are needed.
+        for kind in CarePlace.start.kinds {
             try await reader.eachBatch(of: kind) { batch throws(CareError) in
                 for content in batch.contents where isOrphan(content.digest, kind) {
                     try await settle(content, kind, &removed)
@@ -134,9 +162,8 @@ extension Caretaker {
         _ kind: ContentKind,
         _ removed: inout RemovedTotal
     ) async throws(CareError) {
-        if kind == .manifest, let bytes = await intactManifest(content.digest) {
-            let references = Manifest(bytes)?.references ?? []
-            try await commit([.manifest(content.digest, bytes: bytes, references: references)])
+        if let record = try await record(of: content, kind) {
+            try await commit([record])
             removed.adopted += 1
             return
         }
@@ -149,8 +176,26 @@ extension Caretaker {
         removed.bytes += content.size
     }
 
+    /// What an unknown file is to be recorded as: a manifest cost quota, and a blob is taken in that a manifest needs.
+    private func record(of content: StoredContent, _ kind: ContentKind) async throws(CareError) -> IndexChange? {
+        switch kind {
+        case .manifest:
+            guard let bytes = await intactManifest(content.digest) else { return nil }
+            return .manifest(content.digest, bytes: bytes, references: Manifest(bytes)?.references ?? [])
+        case .blob:
+            guard reader.isReferenced(content.digest) else { return nil }
+            do throws(StoreError) {
+                let verdict = try await store.check(content.digest, kind, size: content.size, pace: nil)
+                return verdict == .intact ? .blob(content.digest, size: content.size) : nil
+            } catch {
+                throw Task.isCancelled ? .stopped : CareError(error)
+            }
+        }
+    }
+
     private func intactManifest(_ digest: Digest) async -> [UInt8]? {
-        guard let file = try? store.open(digest, .manifest), file.size <= Manifest.maximumSize,
+        guard case .intact(let file) = try? await store.opened(digest, .manifest),
+            file.size <= Manifest.maximumSize,
             let bytes = try? await store.contents(of: file), store.digest(of: bytes, digest.algorithm) == digest
         else { return nil }
         return bytes

@@ -5,7 +5,7 @@ extension Caretaker {
     /// How often a long walk says how far it is, at most.
     static let progressInterval = Duration.milliseconds(500)
 
-    func stats(_ report: CareObserver) async throws(CareError) -> CacheStats {
+    func stats() async throws(CareError) -> CacheStats {
         var stats = CacheStats()
         let totals = index.totals()
         stats.manifests = totals.manifests
@@ -16,6 +16,11 @@ extension Caretaker {
         let unfinished = store.unfinishedBlobs
         stats.unfinished = unfinished.count
         stats.unfinishedBytes = unfinished.reduce(0) { $0 + $1.received }
+        stats.spoolBytes = stats.unfinishedBytes + mirror.flights.received
+        let limits = mirror.context.keeper.limits
+        stats.maxSize = limits.maxSize == .max ? nil : limits.maxSize
+        stats.maxManifestsSize = limits.maxManifestsSize == .max ? nil : limits.maxManifestsSize
+        stats.minFree = limits.minFree
         do throws(StoreError) {
             let space = try await store.space()
             stats.freeBytes = space.free

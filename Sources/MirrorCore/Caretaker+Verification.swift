@@ -6,21 +6,24 @@ extension Caretaker {
     func verify(_ options: VerifyOptions, _ report: CareObserver) async throws(CareError) {
         let start = options.resumes ? index.bookmark(.verify).flatMap { CarePlace(bytes: $0) } : nil
         let pace = options.bytesPerSecond.map { Pace(bytesPerSecond: $0, time: time) }
-        let totals = index.totals()
         var total = VerifyTotal()
-        var progress = CareProgress(objects: 0, bytes: 0, totalBytes: totals.blobBytes + totals.manifestBytes)
+        var progress = CareProgress(objects: 0, bytes: 0, totalBytes: try await bytes(from: start))
         var told = time.monotonic()
+        func tell(_ damage: DamagedObject) async throws(CareError) {
+            total.damaged += 1
+            if damage.remedy.isDone { total.mended += 1 }
+            try await report(.damage(damage))
+        }
+        if options.repairs { try await mender.repairWhatIsLeft(tell) }
         try await look(from: start ?? .start, pace) { object, verdict throws(CareError) in
             total.objects += 1
             total.bytes += object.size
-            guard let verdict else {
+            if let verdict {
+                if let damage = try await mender.treat(object, verdict, repairs: options.repairs) {
+                    try await tell(damage)
+                }
+            } else {
                 total.unread += 1
-                return
-            }
-            if let damage = try await mender.treat(object, verdict, repairs: options.repairs) {
-                total.damaged += 1
-                if damage.remedy == .fetched { total.mended += 1 }
-                try await report(.damage(damage))
             }
             progress.objects = total.objects
             progress.bytes = total.bytes
@@ -28,37 +31,63 @@ extension Caretaker {
                 told = time.monotonic()
                 try await report(.progress(progress))
             }
-        } mark: { place in
-            index.post([.bookmark(.verify, place.bytes)])
+        } bookmark: { place in
+            .bookmark(.verify, place?.bytes)
         }
-        index.post([.bookmark(.verify, nil)])
         try await reportOrphans(&total, report)
         try await report(.verified(total))
     }
 
+    /// The bytes that there are to read, from a place on.
+    private func bytes(from place: CarePlace?) async throws(CareError) -> Int {
+        let totals = index.totals()
+        guard let place else { return totals.blobBytes + totals.manifestBytes }
+        var bytes = 0
+        for kind in place.kinds {
+            try await reader.eachObject(of: kind, after: place.cursor(in: kind)) { bytes += $0.size }
+        }
+        return bytes
+    }
+
+    /// How often the place is written down: more often costs the disk more than reading some of it again.
+    private static let markInterval = Duration.seconds(5)
+
     /// Checks every stored object from a place on; no verdict for what cannot be read just now.
     ///
-    /// `mark` is told how far it is, a page of objects at a time.
+    /// How far it is goes into the index now and then, and when it is ended early; `nil` at the end.
     func look(
-        from place: CarePlace,
+        from start: CarePlace,
         _ pace: Pace?,
         _ body: (StoredObject, Verdict?) async throws(CareError) -> Void,
-        mark: (CarePlace) -> Void
+        bookmark: (CarePlace?) -> IndexChange
     ) async throws(CareError) {
-        for kind in [ContentKind.manifest, .blob] where kind.rawValue >= place.kind.rawValue {
-            let cursor = kind == place.kind ? place.cursor : nil
-            try await reader.eachObject(of: kind, after: cursor) { object throws(CareError) in
-                try await body(object, try await verdict(on: object, pace))
-            } afterPage: { next in
-                mark(CarePlace(kind: kind, cursor: next))
+        var place = start
+        var marked = time.monotonic()
+        do throws(CareError) {
+            for kind in start.kinds {
+                place = CarePlace(kind: kind, cursor: start.cursor(in: kind))
+                // One at a time, so that the place is exact: looking an object up is nothing beside reading it.
+                try await reader.eachObject(of: kind, after: place.cursor, pageSize: 1) { object throws(CareError) in
+                    try await body(object, try await verdict(on: object, pace))
+                } afterPage: { next in
+                    place.cursor = next
+                    guard time.monotonic() - marked >= Self.markInterval else { return }
+                    marked = time.monotonic()
+                    index.post([bookmark(place)])
+                }
             }
-            if kind == .manifest { mark(CarePlace(kind: .blob, cursor: nil)) }
+        } catch {
+            index.post([bookmark(place)])
+            throw error
         }
+        index.post([bookmark(nil)])
     }
 
     private func verdict(on object: StoredObject, _ pace: Pace?) async throws(CareError) -> Verdict? {
         do throws(StoreError) {
-            return try await store.check(object.digest, object.kind, size: object.size, pace: pace)
+            let verdict = try await store.check(object.digest, object.kind, size: object.size, pace: pace)
+            if verdict == .intact, object.kind == .manifest { await mender.mendCopy(of: object.digest) }
+            return verdict
         } catch {
             guard !Task.isCancelled else { throw .stopped }
             logger.warning(

@@ -1,3 +1,4 @@
+import Locking
 import Logging
 import OCI
 
@@ -10,7 +11,9 @@ package final class Caretaker: CacheAdministration {
     let time: Timekeeper
     /// The bytes that the index takes, which the port does not tell.
     let indexBytes: @Sendable () -> Int
-    private let mirror: PullThrough
+    let mirror: PullThrough
+    /// What must not be done twice at the same time, and is being done.
+    private let underWay = Locked<Set<String>>([])
 
     /// Looks after what `mirror` serves from; `index` and `store` are that mirror's own.
     package init(
@@ -32,19 +35,47 @@ package final class Caretaker: CacheAdministration {
 
     package func perform(_ task: CareTask, report: CareObserver) async throws(CareError) {
         switch task {
-        case .list(let incompleteOnly): try await list(incompleteOnly: incompleteOnly, report)
-        case .show(let text): try await show(try name(text), report)
-        case .remove(let text): try await remove(try name(text), report)
-        case .collect: try await collect(report)
-        case .verify(let options): try await verify(options, report)
-        case .stats: try await report(.stats(try await stats(report)))
+        case .list(let incompleteOnly):
+            try await completeIndex()
+            try await list(incompleteOnly: incompleteOnly, report)
+        case .show(let text):
+            let name = try name(text)
+            try await completeIndex()
+            try await show(name, report)
+        case .remove(let text):
+            let name = try name(text)
+            try await alone("removal") { () throws(CareError) in try await remove(name, report) }
+        case .collect:
+            try await alone("removal") { () throws(CareError) in try await collect(report) }
+        case .verify(let options):
+            try await alone("verification") { () throws(CareError) in try await verify(options, report) }
+        case .stats:
+            try await completeIndex()
+            try await report(.stats(try await stats()))
         case .pin(let text): try await setPin(try name(text), isPinned: true, report)
         case .unpin(let text): try await setPin(try name(text), isPinned: false, report)
         }
     }
 
     private func name(_ text: String) throws(CareError) -> ImageName {
-        try ImageName(text, in: mirror.directory)
+        try ImageName(text, in: mirror.directory) { index.knows($0) }
+    }
+
+    /// Where the index was lost, waits until it knows again all that is on the disk.
+    private func completeIndex() async throws(CareError) {
+        if index.isRebuildPending { await mirror.takeStock() }
+    }
+
+    /// Does what must not be done twice at the same time, and only on a complete index: what is missing in one that is being
+    /// rebuilt would seem to be needed by nobody.
+    private func alone(_ task: String, _ body: () async throws(CareError) -> Void) async throws(CareError) {
+        guard underWay.withLock({ $0.insert(task).inserted }) else { throw .busy(task) }
+        defer { underWay.withLock { _ = $0.remove(task) } }
+        await mirror.stockTaken()
+        guard !index.isRebuildPending else {
+            throw .failed("the index was lost, and what is on the disk could not all be recorded; the log says why")
+        }
+        try await body()
     }
 
     /// Whether content is on its way into the cache: a file then comes before its record.
@@ -67,17 +98,9 @@ package final class Caretaker: CacheAdministration {
             isPinned
             ? .pinned(name.reference, in: name.repository, since: time.wall())
             : .unpinned(name.reference, in: name.repository)
-        if !isPinned, try await !hasPin(name) { throw .unknown("a pin of \(name)") }
+        guard isPinned || index.hasPin(name.reference, in: name.repository) else { throw .notPinned("\(name)") }
         try await commit([change])
         let survival = await holding(of: name).survival
         try await report(.pin(PinState(reference: "\(name)", isPinned: isPinned, survival: survival)))
-    }
-
-    func hasPin(_ name: ImageName) async throws(CareError) -> Bool {
-        var isFound = false
-        try await reader.eachPin { pin in
-            if pin.repository == name.repository, pin.reference == name.reference { isFound = true }
-        }
-        return isFound
     }
 }

@@ -28,6 +28,7 @@ final class Flight: Sendable {
         var lastWake = Duration.zero
         var bytesSinceWake = 0
         var isWakePlanned = false
+        var handover: Handover?
     }
 
     /// The length that the repository's own manifest or upstream gives: what a content source has to agree with.
@@ -188,6 +189,19 @@ final class Flight: Sendable {
         for promise in promises { promise.fulfil(.failure(error)) }
     }
 
+    /// There is no room for it: every reader goes on by itself.
+    ///
+    /// `length` is what registries told of it, where they did.
+    func passed(_ handover: Handover, length: Int?) {
+        act { state in
+            if let length { state.progress.learned(length: length) }
+            state.sources = []
+            state.handover = handover
+            return state.progress.passed()
+        }
+        announceHead()
+    }
+
     private func act(_ event: (inout State) -> FlightState.Wakes) {
         let wakes = state.withLock { event(&$0) }
         for wake in wakes { wake() }
@@ -195,10 +209,11 @@ final class Flight: Sendable {
 
     // MARK: - Readers
 
-    fileprivate func next(
+    /// What a reader does next; `nil` when it has to go on by itself, from ``handover``.
+    func next(
         for position: inout FlightState.Position,
         wake: @escaping @Sendable () -> Void
-    ) -> ReadStep {
+    ) -> ReadStep? {
         let current = position
         let (step, moved) = state.withLock { state in
             var position = current
@@ -207,6 +222,11 @@ final class Flight: Sendable {
         }
         position = moved
         return step
+    }
+
+    /// What it leaves to its readers, if there is no room for it.
+    var handover: Handover? {
+        state.withLock { $0.handover }
     }
 }
 
@@ -217,30 +237,4 @@ extension Flight.State {
         isWakePlanned = false
         return progress.takeWaiting()
     }
-}
-
-extension Flight: GrowingBlob {
-    func reader(of range: Range<Int>) -> any GrowingBlobReader {
-        FlightReader(self, range, generation: generation)
-    }
-}
-
-/// One client's way through a flight's file.
-///
-/// Confined to its event loop.
-private final class FlightReader: GrowingBlobReader {
-    private let flight: Flight
-    private var position: FlightState.Position
-
-    init(_ flight: Flight, _ range: Range<Int>, generation: Int) {
-        self.flight = flight
-        position = FlightState.Position(range: range, offset: range.lowerBound, generation: generation)
-    }
-
-    func next(wake: @escaping @Sendable () -> Void) -> ReadStep {
-        flight.next(for: &position, wake: wake)
-    }
-
-    /// Nothing to undo: a wake that was asked for may still come, once.
-    func leave() {}
 }

@@ -10,6 +10,7 @@ struct FlightContext: Sendable {
     var store: any BlobStore
     var index: any CacheInventory
     var keeper: SpaceKeeper
+    let passages = Passages()
     var ledger: any QuotaLedger
     var time: Timekeeper
     var metrics: Metrics
@@ -24,6 +25,7 @@ struct FlightContext: Sendable {
     func publishTotals() {
         let totals = index.totals()
         metrics.set(.cacheBytes, to: totals.blobBytes)
+        metrics.set(.spoolBytes, to: keeper.spooledBytes)
         metrics.set(.cacheObjects, to: totals.blobs, "blob")
         metrics.set(.cacheObjects, to: totals.manifests, "manifest")
     }

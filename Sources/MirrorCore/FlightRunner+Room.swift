@@ -3,31 +3,59 @@ import OCI
 
 /// Room for what a flight brings: DESIGN rule 18.
 extension FlightRunner {
-    /// Makes the room that the sink has missed; `false` when it was something else that it refused for, or there is none.
-    func makeRoom(_ source: FlightSource, _ journey: inout Journey) async -> Bool {
+    /// What came of looking for room.
+    enum Search {
+        /// It was something else that the sink refused for.
+        case unneeded
+        case found
+        case vain
+    }
+
+    /// Makes the room that the sink has missed.
+    func seekRoom(_ journey: inout Journey) async -> Search {
         switch sink.refusal {
         case .noRoom(let total):
             _ = sink.takeRefusal()
-            if await context.keeper.makeRoom(total, for: flight) {
-                sink.promised(total)
-            } else {
-                // A pull does not fail for want of room: the blob goes to those who wait, and not into the cache.
-                log("blob is not kept, there is no room for it", source, nil, ["bytes": "\(total)"])
-                sink.pass()
-            }
-            return true
-        case .store(.full) where journey.timesFull < Self.mostTimesFull:
-            journey.timesFull += 1
-            let missing = flight.length.map { $0 - flight.received } ?? Self.roomForUnknownLength
-            guard await context.keeper.makeRoomOnDevice(max(missing, 1)) else { return false }
+            guard await context.keeper.makeRoom(total, for: flight) else { return .vain }
+            sink.promised(total)
+            return .found
+        case .store(.full):
             _ = sink.takeRefusal()
-            return true
-        default: return false
+            journey.timesFull += 1
+            let missing = (flight.length ?? sink.toldLength).map { $0 - flight.received } ?? Self.roomForUnknownLength
+            guard journey.timesFull <= Self.mostTimesFull,
+                await context.keeper.makeRoomOnDevice(max(missing, 1))
+            else { return .vain }
+            return .found
+        default: return .unneeded
         }
     }
 
     private static let mostTimesFull = 3
     private static let roomForUnknownLength = 64 << 20
+
+    /// Ends the flight because there is no room for its blob: a pull does not fail for that.
+    ///
+    /// Those who wait, and those who have some of it, go on by fetches of their own. Nothing of it stays, but what they have
+    /// open.
+    func passed(by source: FlightSource) async -> End {
+        guard !Task.isCancelled else { return await failed(.shuttingDown) }
+        var length = flight.length ?? sink.toldLength
+        if length == nil { length = await Self.askedLength(of: flight, context) }
+        log(
+            "blob is passed through, there is no room for it",
+            source,
+            nil,
+            ["bytes": "\(length.map { "\($0)" } ?? "?")"]
+        )
+        guard let spool = sink.releaseSpool() else {
+            let (store, digest) = (context.store, flight.digest)
+            return .passed(Handover { store.verifier(of: digest) }, length: length, source)
+        }
+        let handover = Handover(file: spool.file, received: spool.received) { spool.verifier() }
+        spool.discard()
+        return .passed(handover, length: length, source)
+    }
 
     /// Lands a spool, once more after making room if the device was full.
     func land(_ spool: any Spool) async throws(StoreError) {

@@ -14,7 +14,8 @@ struct FlightRunner: Sendable {
         sink = FlightSink(flight: flight, store: context.store) {
             keeper.reserve($0, for: flight)
         } whenLengthIsUnknown: {
-            Task { await Self.askLength(of: flight, context) }
+            // While the body is already coming.
+            Task { flight.settleLength(await Self.askedLength(of: flight, context)) }
         }
     }
 
@@ -24,10 +25,12 @@ struct FlightRunner: Sendable {
     }
 
     /// How a flight ended.
-    enum End: Hashable, Sendable {
+    enum End: Sendable {
         /// The digest matched: readers are being served, and the blob is to be landed.
         case verified(source: FlightSource)
         case failed(MirrorError)
+        /// There is no room for it, as its head was told by that source.
+        case passed(Handover, length: Int?, FlightSource)
     }
 
     /// The spools that were wrong, and who filled the present one.
@@ -60,7 +63,7 @@ struct FlightRunner: Sendable {
 
     private func transfer(_ journey: inout Journey) async -> End {
         while let source = flight.currentSource() {
-            if !isComplete, let error = await leg(source, &journey), !isComplete {
+            if !isComplete, let error = await leg(source, &journey), !isComplete, !isOutOfRange(error) {
                 if let end = await react(to: error, from: source, &journey) { return end }
                 continue
             }
@@ -75,13 +78,18 @@ struct FlightRunner: Sendable {
         return await failed(journey.wrongSpools.isEmpty ? .blobUnknown : .corrupt)
     }
 
+    /// Whether there is nothing behind what is here: a process that was killed before it landed a blob has left all of it.
+    private func isOutOfRange(_ error: UpstreamError) -> Bool {
+        error == .rangeRefused && flight.received > 0
+    }
+
     /// One transfer from a source, on from what is here; returns why it ended early.
     private func leg(_ source: FlightSource, _ journey: inout Journey) async -> UpstreamError? {
         let before = flight.received
         defer {
             let progress = flight.received - before
             if progress > 0, source.contentSource != nil { journey.contributors.insert(source) }
-            if progress >= Self.progressThatCounts {
+            if progress >= Patience.progressThatCounts {
                 (journey.failures, journey.held, journey.timesFull) = (0, .zero, 0)
             }
         }
@@ -99,8 +107,12 @@ struct FlightRunner: Sendable {
         from source: FlightSource,
         _ journey: inout Journey
     ) async -> End? {
-        if error == .refusedBySink, await makeRoom(source, &journey) {
-            return Task.isCancelled ? await failed(.shuttingDown) : nil
+        if error == .refusedBySink {
+            switch await seekRoom(&journey) {
+            case .found: return Task.isCancelled ? await failed(.shuttingDown) : nil
+            case .vain: return await passed(by: source)
+            case .unneeded: break
+            }
         }
         // Who was told the length by what an earlier flight has noted cannot be told another now: the next starts anew.
         if journey.isTakenUp, sink.isDoubtful, source.contentSource == nil { return await failed(.corrupt) }
@@ -147,8 +159,8 @@ struct FlightRunner: Sendable {
     /// Makes a verified blob durable and visible, and records who is proved to have it.
     func land(from source: FlightSource) async {
         guard let spool = sink.spool else { return }
-        guard !sink.isPassing else { return spool.discard() }
         do {
+            await context.keeper.whenGone(flight.digest)
             try await land(spool)
             let membership = Membership(mediaType: MediaType.octetStream, provedAt: context.time.wall())
             try await context.index.commit([
@@ -216,52 +228,36 @@ struct FlightRunner: Sendable {
         case .pullLimited(let wait?), .abuseLimited(let wait?):
             // Those who wait for the head are better told than kept.
             if flight.received == 0, wait > Self.longestWaitBeforeHead { return .nextSource(outcome) }
-        case .unavailable(.circuitOpen(let wait)) where flight.received > 0 && journey.held < Self.longestHold:
-            return .hold(for: max(wait, .milliseconds(100)) + .milliseconds(Int.random(in: 0...100)))
+        case .unavailable(.circuitOpen(let wait)) where flight.received > 0 && journey.held < Patience.longestHold:
+            return .hold(for: Patience.delay(forCircuit: wait))
         case .unavailable, .pullLimited, .abuseLimited: break
         }
         let retries = context.policies[source.repository.upstream]?.retries ?? 0
         // Before the head, clients can still go elsewhere: they are not held for long.
         let limit = flight.received > 0 ? retries : min(retries, Self.retriesBeforeHead)
         guard journey.failures < limit else { return .nextSource(outcome) }
-        return .retry(after: delay(after: journey.failures, error))
+        return .retry(after: Patience.delay(after: journey.failures, error))
     }
 
     private static let retriesBeforeHead = 2
     private static let longestWaitBeforeHead = Duration.seconds(5)
-    /// For how long clients in mid-transfer are kept by an open circuit, before that counts as failing.
-    private static let longestHold = Duration.seconds(60)
-    /// A transfer that has come so far since the last failure is not failing.
-    private static let progressThatCounts = 256 << 10
-
-    /// Doubles from 100 ms to 5 s, with jitter, so that many mirrors do not come back at once.
-    private func delay(after failures: Int, _ error: UpstreamError) -> Duration {
-        switch error {
-        case .pullLimited(let wait?), .abuseLimited(let wait?): return min(wait, .seconds(60))
-        default:
-            let longest = min(5000, 100 << min(failures, 10))
-            return .milliseconds(Int.random(in: longest / 2...longest))
-        }
-    }
 
     private func noteFailure(_ failure: SourceHealth.Failure, of source: FlightSource) {
         guard let name = source.contentSource else { return }
         context.contentSources.note(failure, of: name, flight.digest, in: source.repository)
     }
 
-    /// Asks for the length that a response did not tell, while its body is already coming.
-    private static func askLength(of flight: Flight, _ context: FlightContext) async {
-        guard let source = flight.currentSource(), let registry = context.registry(of: source) else {
-            return flight.settleLength(nil)
-        }
+    /// Asks for the length that a response did not tell.
+    static func askedLength(of flight: Flight, _ context: FlightContext) async -> Int? {
+        guard let source = flight.currentSource(), let registry = context.registry(of: source) else { return nil }
         let name = source.repository.name
         let told = (try? await registry.headBlob(flight.digest, in: name, for: flight.errand)) ?? nil
         // What some manifest claims comes last: anybody can write a manifest.
-        flight.settleLength(told ?? context.index.claimedSize(of: flight.digest))
+        return told ?? context.index.claimedSize(of: flight.digest)
     }
 
     /// Leaves what has come to the next flight, unless it is wrong.
-    private func failed(_ error: MirrorError) async -> End {
+    func failed(_ error: MirrorError) async -> End {
         if let spool = sink.releaseSpool() {
             if error == .corrupt || sink.isDoubtful {
                 spool.discard()

@@ -31,8 +31,8 @@ final class FlightSink: BlobSink {
         var promised = 0
         /// Bytes in earlier spools of the flight, which are on the disk still.
         var setAside = 0
-        /// Whether it goes on without a promise, so that nothing of it may stay.
-        var isPassing = false
+        /// The length that the last head told.
+        var toldLength: Int?
     }
 
     private let flight: Flight
@@ -66,6 +66,7 @@ final class FlightSink: BlobSink {
             return state.spool == nil
         }
         let length = head.length ?? expected
+        state.withLock { $0.toldLength = length ?? $0.toldLength }
         if let total = flight.length ?? length, !hasRoom(for: total, orElse: total) { return false }
         if !isFirst {
             learn(length)
@@ -102,7 +103,9 @@ final class FlightSink: BlobSink {
         if !isAsked { whenLengthIsUnknown() }
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> BlobIntake { take(bytes) ? .taken : .refused }
+
+    private func take(_ bytes: Span<UInt8>) -> Bool {
         let (excess, spool) = state.withLock { state in
             let excess = min(state.excess, bytes.count)
             state.excess -= excess
@@ -129,7 +132,7 @@ final class FlightSink: BlobSink {
     private func hasRoom(for bytes: Int, orElse generous: Int) -> Bool {
         let (setAside, promised) = state.withLock { ($0.setAside, $0.promised) }
         let (bytes, generous) = (min(bytes, SpaceAccount.mostBytes), min(generous, SpaceAccount.mostBytes))
-        guard setAside + bytes > promised, !isPassing else { return true }
+        guard setAside + bytes > promised else { return true }
         for total in [setAside + generous, setAside + bytes] where promise(total) {
             state.withLock { $0.promised = total }
             return true
@@ -162,13 +165,8 @@ final class FlightSink: BlobSink {
         state.withLock { $0.promised = max($0.promised, total) }
     }
 
-    /// Whether it writes what it was not promised.
-    var isPassing: Bool { state.withLock { $0.isPassing } }
-
-    /// From now on it writes what it was not promised.
-    func pass() {
-        state.withLock { $0.isPassing = true }
-    }
+    /// The length of the blob, if a head has told it; the flight may not have been told, for want of room.
+    var toldLength: Int? { state.withLock { $0.toldLength } }
 
     /// Why the last transfer was refused, if it was; see ``takeRefusal()``.
     var refusal: Refusal? {

@@ -6,7 +6,8 @@
 ///         │        mismatch ▼     │ began (next file)    │
 ///         │              refetching ───────────────────────┘
 ///         │                 │
-///         └──── failed ─────┴──────────────▶ failed
+///         ├──── failed ─────┼──────────────▶ failed
+///         └──── passed ─────┴──────────────▶ passed
 ///
 /// It is pure: it takes an event, changes state, and says whom to wake. ``Flight`` holds it behind a lock, and acts after
 /// the lock is released. The numbered rules are cited by the tests.
@@ -27,6 +28,8 @@ struct FlightState {
         case refetching
         case verified
         case failed(MirrorError)
+        /// There is no room for it, and readers go on by themselves.
+        case passed
     }
 
     private(set) var phase = Phase.departing
@@ -86,6 +89,11 @@ struct FlightState {
         return takeWaiting()
     }
 
+    mutating func passed() -> Wakes {
+        phase = .passed
+        return takeWaiting()
+    }
+
     /// Those who wait, to be called once the lock is released.
     mutating func takeWaiting() -> Wakes {
         defer { waiting = [] }
@@ -104,7 +112,9 @@ struct FlightState {
     }
 
     /// What a reader does next; moves its position past what it may send.
-    mutating func next(for position: inout Position, wake: @escaping @Sendable () -> Void) -> ReadStep {
+    ///
+    /// `nil` when it goes on by itself: it is then a reader of the present file, from its position on.
+    mutating func next(for position: inout Position, wake: @escaping @Sendable () -> Void) -> ReadStep? {
         switch phase {
         case .departing, .refetching:
             return wait(wake)
@@ -118,6 +128,8 @@ struct FlightState {
             return step(&position, upTo: received) ?? .finished
         case .failed(let error):
             return isDone(position) ? .finished : .failed(error)
+        case .passed:
+            return adopt(&position) ? nil : .failed(.corrupt)
         }
     }
 

@@ -13,6 +13,7 @@ final class FlightTable: Sendable {
 
     private let state = Locked(State())
     private let context: FlightContext
+    private let outsized = OutsizedBlobs()
 
     init(_ context: FlightContext) {
         self.context = context
@@ -20,6 +21,16 @@ final class FlightTable: Sendable {
 
     func flight(for digest: Digest) -> Flight? {
         state.withLock { $0.flights[digest]?.flight }
+    }
+
+    /// A flight that need not depart, since the blob is known to be larger than the cache: its reader goes by itself.
+    func handedOver(_ digest: Digest, in repository: Repository, for caller: Caller) -> Flight? {
+        guard let length = outsized.length(of: digest, in: repository) else { return nil }
+        let route = FlightRoute(sources: [FlightSource(repository: repository)], length: length)
+        let flight = Flight(digest, by: route, for: Errand(for: caller), time: context.time)
+        let store = context.store
+        flight.passed(Handover { store.verifier(of: digest) }, length: length)
+        return flight
     }
 
     enum Departure {
@@ -51,6 +62,12 @@ final class FlightTable: Sendable {
         await state.withLock { $0.flights[digest]?.task }?.value
     }
 
+    /// The bytes that all flights have written.
+    var received: Int {
+        let flights = state.withLock { $0.flights.values.map(\.flight) }
+        return flights.reduce(0) { $0 + $1.received }
+    }
+
     /// Whether nothing is in flight.
     var isIdle: Bool { state.withLock { $0.flights.isEmpty } }
 
@@ -71,6 +88,11 @@ final class FlightTable: Sendable {
             await runner.land(from: source)
             context.keeper.release(flight, written: context.index.blobSize(flight.digest) ?? 0)
             remove(flight)
+        case .passed(let handover, let length, let source):
+            context.keeper.release(flight, written: 0)
+            if let length, length > context.keeper.limits.maxSize { outsized.insert(length, flight.digest, source) }
+            remove(flight)
+            flight.passed(handover, length: length)
         case .failed(let error):
             let written = context.store.unfinishedBlob(flight.digest)?.received ?? 0
             context.keeper.release(flight, written: written)
@@ -83,5 +105,6 @@ final class FlightTable: Sendable {
     private func remove(_ flight: Flight) {
         state.withLock { _ = $0.flights.removeValue(forKey: flight.digest) }
         context.metrics.add(-1, to: .flights)
+        context.metrics.set(.spoolBytes, to: context.keeper.spooledBytes)
     }
 }

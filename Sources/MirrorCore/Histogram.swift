@@ -18,7 +18,19 @@ package final class Histogram: Sendable {
         var second: String
     }
 
-    private struct Series {
+    /// The durations of one pair of labels, to be kept by whoever enters them often.
+    package final class Series: Sendable {
+        private let counts = Locked(Counts())
+
+        package func observe(_ duration: Duration) {
+            let bucket = bounds.firstIndex { duration <= $0.limit } ?? bounds.count
+            counts.withLock { $0.add(duration, to: bucket) }
+        }
+
+        fileprivate var snapshot: Counts { counts.withLock { $0 } }
+    }
+
+    fileprivate struct Counts {
         /// By bucket, each without the ones below it; the last is for what is above every bound.
         var counts = [Int](repeating: 0, count: bounds.count + 1)
         var sum = Duration.zero
@@ -42,9 +54,17 @@ package final class Histogram: Sendable {
 
     /// Enters a duration; the label values come from bounded sets, and need no escaping.
     package func observe(_ duration: Duration, _ first: String, _ second: String) {
-        let bucket = Self.bounds.firstIndex { duration <= $0.limit } ?? Self.bounds.count
-        series.withLock { series in
-            series[Labels(first: first, second: second), default: Series()].add(duration, to: bucket)
+        series(first, second).observe(duration)
+    }
+
+    /// The durations of a pair of labels.
+    package func series(_ first: String, _ second: String) -> Series {
+        let labels = Labels(first: first, second: second)
+        return series.withLock { series in
+            if let known = series[labels] { return known }
+            let new = Series()
+            series[labels] = new
+            return new
         }
     }
 
@@ -54,11 +74,14 @@ package final class Histogram: Sendable {
             .sorted { ($0.key.first, $0.key.second) < ($1.key.first, $1.key.second) }
         let header = "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
         return snapshot.reduce(into: header) { text, entry in
-            text += lines(entry.value, "\(labels.0)=\"\(entry.key.first)\",\(labels.1)=\"\(entry.key.second)\"")
+            text += lines(
+                entry.value.snapshot,
+                "\(labels.0)=\"\(entry.key.first)\",\(labels.1)=\"\(entry.key.second)\""
+            )
         }
     }
 
-    private func lines(_ series: Series, _ pairs: String) -> String {
+    private func lines(_ series: Counts, _ pairs: String) -> String {
         var text = ""
         var count = 0
         for (bound, added) in zip(Self.bounds.map(\.seconds) + ["+Inf"], series.counts) {

@@ -6,7 +6,13 @@ struct ImageName: Hashable, Sendable {
     var reference: Reference
 
     /// Reads a name as Docker does: without a tag it is `latest`, and a digest goes before a tag.
-    init(_ text: String, in directory: UpstreamDirectory) throws(CareError) {
+    ///
+    /// `isKnown` tells of what was kept of an upstream that is no longer configured.
+    init(
+        _ text: String,
+        in directory: UpstreamDirectory,
+        isKnown: (Repository) -> Bool = { _ in false }
+    ) throws(CareError) {
         let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
         var path = parts[0]
         var tag: Substring = "latest"
@@ -21,8 +27,11 @@ struct ImageName: Hashable, Sendable {
         do throws(MirrorError) {
             repository = try directory.resolve(path: String(path), prefix: nil, namespace: nil)
         } catch {
-            guard case .upstreamUnknown(let name) = error else { throw .malformed(text) }
-            throw .upstreamUnknown(name)
+            guard case .upstreamUnknown(let upstream) = error,
+                let name = try? RepositoryName(String(path.dropFirst(upstream.count + 1)))
+            else { throw .malformed(text) }
+            repository = Repository(upstream: UpstreamName(upstream), name: name)
+            guard isKnown(repository) else { throw .upstreamUnknown(upstream) }
         }
     }
 

@@ -37,7 +37,9 @@ extension PullThrough {
         let repository = inquiry.repository
         do throws(ReadFailure) {
             // A read that ended since the asker looked has stored it: entries leave the table after that.
-            guard try !isStored(digest) else { return deliver(ManifestFetch(source: repository, result: nil)) }
+            guard try await !isStored(digest, inquiry) else {
+                return deliver(ManifestFetch(source: repository, result: nil))
+            }
             let fetched = try await fetched(digest, prospect, inquiry, errand)
             recentClaims.insert(Manifest(fetched.bytes)?.references ?? [], in: repository)
             deliver(ManifestFetch(source: repository, result: .success(fetched)))
@@ -53,9 +55,9 @@ extension PullThrough {
         }
     }
 
-    private func isStored(_ digest: Digest) throws(ReadFailure) -> Bool {
+    private func isStored(_ digest: Digest, _ inquiry: Inquiry) async throws(ReadFailure) -> Bool {
         do throws(MirrorError) {
-            return try stored(digest) != nil
+            return try await stored(digest, inquiry) != nil
         } catch {
             throw ReadFailure(error: error)
         }

@@ -25,7 +25,7 @@ extension PullThrough {
             return try await content(of: tag, resolved, inquiry)
         case .digest(let digest):
             try recall(.content(digest, .manifest), in: repository)
-            if headOnly, try stored(digest) == nil {
+            if headOnly, try await stored(digest, inquiry) == nil {
                 let (proof, isJoined) = try await prove(digest, .manifest, inquiry)
                 if let size = proof.size {
                     let outcome: CacheOutcome = isJoined ? .collapsed : .miss
@@ -50,7 +50,7 @@ extension PullThrough {
         let record = resolved.record
         // Where another copy can be served, a new manifest is waited for no longer than a check is.
         let isMissing = record.held != nil && storedSize(of: record.digest) == nil
-        let held = isMissing ? servable(record, in: inquiry.repository, inquiry.policy) : nil
+        let held = isMissing ? servable(record, tag, in: inquiry.repository, inquiry.policy) : nil
         let patient = held == nil ? inquiry : inquiry.within(inquiry.policy.revalidateWithin)
         do throws(MirrorError) {
             // The tag's HEAD has proved the repository to have it, whether or not that is in the index yet.
@@ -68,8 +68,8 @@ extension PullThrough {
                 return try await content(of: tag, again, inquiry, isSecondTry: true)
             }
             guard let reason = StaleReason(error),
-                let held = servable(record, in: inquiry.repository, inquiry.policy),
-                let stored = try stored(held.digest)
+                let held = servable(record, tag, in: inquiry.repository, inquiry.policy),
+                let stored = try await stored(held.digest, inquiry)
             else { throw error }
             let outcome = stale(held, in: inquiry.repository, reason).outcome
             return stored.answer(held.digest, held.mediaType, outcome)
@@ -86,7 +86,7 @@ extension PullThrough {
         let repository = inquiry.repository
         var proof = proof
         while inquiry.deadline.remaining > .zero {
-            if let stored = try stored(digest) {
+            if let stored = try await stored(digest, inquiry) {
                 if let membership = index.membership(of: digest, as: .manifest, in: repository) {
                     return stored.answer(digest, membership.mediaType, outcome)
                 }

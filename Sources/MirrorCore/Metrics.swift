@@ -25,6 +25,9 @@ package final class Metrics: Sendable {
         case quotaSpent = "tidepool_quota_spent_total"
         case credentialsRefused = "tidepool_upstream_credentials_refused"
         case damaged = "tidepool_damaged_total"
+        case passthrough = "tidepool_passthrough_total"
+        case spoolBytes = "tidepool_spool_bytes"
+        case cacheLimit = "tidepool_cache_limit_bytes"
 
         fileprivate var help: String {
             switch self {
@@ -46,12 +49,16 @@ package final class Metrics: Sendable {
             case .quotaSpent: "Manifest reads charged to the quota since the first start, restarts included."
             case .credentialsRefused: "Whether the upstream refuses the configured credentials (1) or not (0)."
             case .damaged: "Stored objects that were found missing, short, unreadable or with another digest."
+            case .passthrough: "Blob answers that were passed through, because there was no room for the blob."
+            case .spoolBytes: "Bytes of blobs that are being fetched or wait to be."
+            case .cacheLimit: "The bound on stored blobs and those being fetched, together."
             }
         }
 
         fileprivate var isGauge: Bool {
             switch self {
-            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining, .credentialsRefused:
+            case .flights, .cacheBytes, .cacheObjects, .upstreamUp, .quotaLimit, .quotaRemaining, .credentialsRefused,
+                .spoolBytes, .cacheLimit:
                 true
             default: false
             }
@@ -62,8 +69,10 @@ package final class Metrics: Sendable {
             case .requests: ["upstream", "kind", "method", "status", "cache"]
             case .sentBytes: ["cache"]
             case .upstreamRequests: ["upstream", "kind", "status"]
-            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused: ["upstream"]
-            case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes: []
+            case .upstreamReceivedBytes, .upstreamUp, .credentialsRefused, .passthrough: ["upstream"]
+            case .flights, .flightFollowers, .flightResumes, .digestMismatches, .cacheBytes, .spoolBytes,
+                .cacheLimit:
+                []
             case .cacheObjects, .evictions, .damaged: ["kind"]
             case .staleServed: ["upstream", "reason"]
             case .quotaLimit, .quotaRemaining: ["upstream", "account"]
@@ -77,7 +86,7 @@ package final class Metrics: Sendable {
         var values: [String]
     }
 
-    private let series = Locked<[Series: Int]>([:])
+    private let series = Locked<[Series: Counter]>([:])
     /// From a request's head to the end of its response.
     package let requestSeconds = Histogram(
         name: "tidepool_request_seconds",
@@ -91,12 +100,26 @@ package final class Metrics: Sendable {
     ///
     /// `labels` are the values, in the family's order.
     package func add(_ amount: Int = 1, to family: Family, _ labels: String...) {
-        series.withLock { $0[Series(family: family, values: labels), default: 0] += amount }
+        counter(of: Series(family: family, values: labels)).add(amount)
+    }
+
+    /// The counter of one series, to be kept by whoever adds to it often; no gauge that may be taken away.
+    package func counter(of family: Family, _ labels: String...) -> Counter {
+        counter(of: Series(family: family, values: labels))
+    }
+
+    private func counter(of key: Series) -> Counter {
+        series.withLock { series in
+            if let counter = series[key] { return counter }
+            let counter = Counter(0)
+            series[key] = counter
+            return counter
+        }
     }
 
     /// Sets a gauge.
     package func set(_ family: Family, to value: Int, _ labels: String...) {
-        series.withLock { $0[Series(family: family, values: labels)] = value }
+        counter(of: Series(family: family, values: labels)).set(to: value)
     }
 
     /// Takes a gauge away, since what it measured is no more.
@@ -106,7 +129,7 @@ package final class Metrics: Sendable {
 
     /// The value of one series, for tests.
     package func value(of family: Family, _ labels: String...) -> Int {
-        series.withLock { $0[Series(family: family, values: labels)] ?? 0 }
+        series.withLock { $0[Series(family: family, values: labels)]?.value ?? 0 }
     }
 
     /// Everything, in the text format, families in declaration order (histograms last) and series sorted.
@@ -117,7 +140,7 @@ package final class Metrics: Sendable {
             text += "# HELP \(family.rawValue) \(family.help)\n"
             text += "# TYPE \(family.rawValue) \(family.isGauge ? "gauge" : "counter")\n"
             let lines = snapshot.filter { $0.key.family == family }
-                .map { series, value in "\(family.rawValue)\(Self.labels(of: series)) \(value)\n" }
+                .map { series, counter in "\(family.rawValue)\(Self.labels(of: series)) \(counter.value)\n" }
             text += lines.sorted().joined()
         }
         return text + requestSeconds.text()

@@ -19,11 +19,14 @@ extension MirrorError {
     /// Whether upstream could not be asked, rather than has answered.
     var isOutage: Bool { StaleReason(self) != nil }
 
+    /// Our own disk, or the index on it, does not do its part.
+    static let storageFailed = MirrorError.unavailable(reason: "storage", retryAfter: nil)
+
     /// A failure of our own disk.
     init(storage error: StoreError) {
         switch error {
         case .full: self = .unavailable(reason: "disk_full", retryAfter: nil)
-        case .failed: self = .unavailable(reason: "storage", retryAfter: nil)
+        case .failed, .doubtful: self = .storageFailed
         }
     }
 }

@@ -3,22 +3,12 @@ import OCI
 
 /// What looking after the cache needs of the mirror.
 extension PullThrough {
-    /// Whether content is on its way: its file may be there already, and its record is not.
+    /// Whether content is on its way, in or out: its file may be there, and its record is not.
     func isUnderWay(_ digest: Digest, _ kind: ContentKind) -> Bool {
         switch kind {
-        case .blob: flights.flight(for: digest) != nil
+        case .blob: flights.flight(for: digest) != nil || context.keeper.isLeaving(digest)
         case .manifest: manifestFetches.isUnderWay(digest)
         }
-    }
-
-    /// Forgets that content is stored whose file has gone or is short, and says so.
-    func noteLoss(of digest: Digest, _ kind: ContentKind) {
-        context.metrics.add(to: .damaged, kind.label)
-        context.logger.error(
-            "stored content is missing or short; it is fetched again",
-            metadata: ["digest": "\(digest)", "kind": "\(kind.label)"]
-        )
-        index.post([.lost(digest, kind)])
     }
 
     /// Fetches content through a repository, and returns whether it is stored now.

@@ -18,10 +18,14 @@ package final class PullThrough: Sendable {
     let proofs = WorkTable<ContentKey, Result<Proof, UpstreamError>>()
     let tagLists = WorkTable<Repository, Result<[String], UpstreamError>>()
     let referrerLists = WorkTable<ContentKey, Result<FoundReferrers, MirrorError>>()
-    /// Files that the index does not know, being looked at.
-    let adoptions = WorkTable<Digest, Bool>()
+    /// Files that cannot be served as they are, being looked at.
+    let examinations = WorkTable<StoredName, Examination>()
+    /// What was found bad and has not been seen to come back.
+    let damages: DamageList
     /// What looks after the cache in the background, once started.
     let upkeep = Locked<Task<Void, Never>?>(nil)
+    /// The walk through what is on the disk, once begun: see ``takeStock()``.
+    let stocktaking = Locked<Task<Void, Never>?>(nil)
     /// What manifests name that are only being written down.
     let recentClaims = RecentDigests()
     /// Upstreams that do not answer HEADs of manifests, and those without a referrers API.
@@ -45,6 +49,7 @@ package final class PullThrough: Sendable {
         logger: Logger
     ) {
         self.directory = directory
+        damages = DamageList(in: index)
         context = FlightContext(
             upstreams: upstreams,
             contentSources: ContentSources(contentSources, policies: policies, time: time),
@@ -72,15 +77,16 @@ package final class PullThrough: Sendable {
         await tagChecks.cancelAll()
         await manifestFetches.cancelAll()
         await proofs.cancelAll()
-        await adoptions.cancelAll()
+        await examinations.cancelAll()
         await flights.cancelAll()
+        await context.passages.cancelAll()
         await context.keeper.settled()
     }
 
     /// Whether nothing is being asked, fetched or written down.
     var isIdle: Bool {
         tagChecks.isIdle && manifestFetches.isIdle && proofs.isIdle && tagLists.isIdle && referrerLists.isIdle
-            && adoptions.isIdle && flights.isIdle
+            && examinations.isIdle && flights.isIdle && context.passages.isIdle
     }
 
     // MARK: - What the parts share

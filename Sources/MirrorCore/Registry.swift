@@ -11,6 +11,14 @@ package protocol Registry: Sendable {
     /// at its ends; `namespace` the `ns` query parameter.
     func resolve(path: String, prefix: String?, namespace: String?) throws(MirrorError) -> Repository
 
+    /// Changes whenever something may have changed of what the `cached…` methods answer from, but for the time.
+    var revision: Int { get }
+
+    /// For how long a hit of ``cachedManifest(_:in:for:_:)`` stays what it is, while ``revision`` is the same.
+    ///
+    /// Zero when it is not worth keeping.
+    func lifetime(of reference: Reference, in repository: Repository) -> Duration
+
     /// Calls `body` with a manifest that may be served without asking upstream.
     ///
     /// The content is absent when only the head is held (a tag that a HEAD resolved); good enough for HEAD requests.
@@ -65,6 +73,8 @@ package enum CacheOutcome: Hashable, Sendable {
     case stale(reason: String, checkedAt: WallTime)
     /// Asked for and kept.
     case miss
+    /// Asked for, and not kept for want of room.
+    case passed
     /// Came with a fetch that somebody else started.
     case collapsed
     /// Held, and upstream confirmed just now that it still is what it was.
@@ -174,6 +184,8 @@ package protocol GrowingBlobReader: AnyObject {
 package enum ReadStep: Sendable {
     /// Send this part of the file, at once or in pieces, and then ask again.
     case send(any StoredFile, Range<Int>)
+    /// Send these bytes, which are in no file, and then ask again.
+    case sendBytes([UInt8])
     case wait
     /// All of the range has been sent, and what had to be verified was.
     case finished

@@ -15,6 +15,8 @@ package final class Scrubber: Sendable {
 
     /// Scrubs until the task is cancelled.
     package func run() async {
+        // Of an index that is being rebuilt, a round would see next to nothing.
+        await caretaker.mirror.stockTaken()
         while !Task.isCancelled {
             let time = caretaker.time
             var record = caretaker.index.bookmark(.scrub).flatMap { ScrubRecord(bytes: $0) }
@@ -31,19 +33,26 @@ package final class Scrubber: Sendable {
     private func round(_ record: ScrubRecord) async {
         let time = caretaker.time
         let totals = caretaker.index.totals()
+        var total = VerifyTotal()
         let rate = plan.bytesPerSecond(for: totals.blobBytes + totals.manifestBytes)
-        let index = caretaker.index
         do throws(CareError) {
             try await caretaker.look(
                 from: record.place ?? .start,
                 Pace(bytesPerSecond: rate, time: time)
             ) { object, verdict throws(CareError) in
+                total.objects += 1
+                total.bytes += object.size
                 guard let verdict else { return }
-                _ = try await caretaker.mender.treat(object, verdict, repairs: false)
-            } mark: { place in
-                index.post([.bookmark(.scrub, ScrubRecord(startedAt: record.startedAt, place: place).bytes)])
+                if try await caretaker.mender.treat(object, verdict, repairs: false) != nil { total.damaged += 1 }
+            } bookmark: { place in
+                .bookmark(.scrub, ScrubRecord(startedAt: record.startedAt, place: place).bytes)
             }
-            index.post([.bookmark(.scrub, ScrubRecord(startedAt: record.startedAt, place: nil).bytes)])
+            caretaker.logger.info(
+                "everything was read again",
+                metadata: [
+                    "objects": "\(total.objects)", "bytes": "\(total.bytes)", "damaged": "\(total.damaged)",
+                ]
+            )
         } catch {
             guard error != .stopped else { return }
             caretaker.logger.error("the scrub cannot go on now", metadata: ["error": "\(error)"])

@@ -18,7 +18,7 @@ final class SpaceKeeper: Sendable {
     private let evictor: Evictor
     private let store: any BlobStore
     private let index: any CacheInventory
-    private let limits: SpaceLimits
+    let limits: SpaceLimits
     private let time: Timekeeper
 
     private struct State {
@@ -48,6 +48,7 @@ final class SpaceKeeper: Sendable {
         self.time = time
         state = Locked(State(account: SpaceAccount(limits)))
         evictor = Evictor(store: store, index: index, metrics: metrics, logger: logger)
+        if limits.maxSize != .max { metrics.set(.cacheLimit, to: limits.maxSize) }
     }
 
     // MARK: - Promises
@@ -75,17 +76,23 @@ final class SpaceKeeper: Sendable {
         if reserve(total, for: flight) { return true }
         // What can never fit in costs nobody else's content.
         guard total <= limits.maxSize else { return false }
-        await round { [self] in
-            await measure()
-            guard shortage(of: total, for: flight) <= stored else { return }
-            await evictor.evictBlobs(
-                sparing: { self.isSpared($0, for: flight) },
-                until: { self.reserve(total, for: flight) ? 0 : self.shortage(of: total, for: flight) },
-                giving: leaving
-            )
+        // What one round frees, others may take before this flight asks again.
+        for _ in 0..<Self.mostRounds {
+            await round { [self] in
+                await measure()
+                guard shortage(of: total, for: flight) <= stored else { return }
+                await evictor.evictBlobs(
+                    sparing: { self.isSpared($0, for: flight) },
+                    until: { self.reserve(total, for: flight) ? 0 : self.shortage(of: total, for: flight) },
+                    giving: leaving
+                )
+            }
+            if reserve(total, for: flight) { return true }
         }
-        return reserve(total, for: flight)
+        return false
     }
+
+    private static let mostRounds = 4
 
     /// The device is full whatever the account says: gives up at least so many bytes; `false` when there was nothing.
     func makeRoomOnDevice(_ bytes: Int) async -> Bool {
@@ -128,6 +135,13 @@ final class SpaceKeeper: Sendable {
         let reserved = state.withLock { $0.account.reservations }
         let waiting = store.unfinishedBlobs.reduce(0) { $0 + (reserved[$1.digest] == nil ? $1.received : 0) }
         return index.totals().blobBytes + waiting
+    }
+
+    /// What spools have, those that wait and those of flights.
+    var spooledBytes: Int {
+        let flying = state.withLock { Array($0.flights.values) }
+        let waiting = store.unfinishedBlobs.filter { blob in !flying.contains { $0.digest == blob.digest } }
+        return flying.reduce(0) { $0 + $1.received } + waiting.reduce(0) { $0 + $1.received }
     }
 
     private func isReserved(_ digest: Digest) -> Bool {
@@ -208,6 +222,16 @@ final class SpaceKeeper: Sendable {
     }
 
     // MARK: - One round at a time
+
+    /// Runs `body` while nothing is being given up: what it finds on the disk is not on its way out.
+    func betweenRounds(_ body: @escaping @Sendable () async -> Void) async {
+        await round(body)
+    }
+
+    /// Returns when the digest is not on its way out: a file that came now would go with the one before.
+    func whenGone(_ digest: Digest) async {
+        while isLeaving(digest) { await round {} }
+    }
 
     private func round(_ body: @escaping @Sendable () async -> Void) async {
         await enqueue(body).value

@@ -31,10 +31,13 @@ package struct StoredContent: Hashable, Sendable {
     package var digest: Digest
     /// In bytes.
     package var size: Int
+    /// It may have been touched since its content was last known to be right: see ``StoreError/doubtful``.
+    package var isDoubtful: Bool
 
-    package init(digest: Digest, size: Int) {
+    package init(digest: Digest, size: Int, isDoubtful: Bool = false) {
         self.digest = digest
         self.size = size
+        self.isDoubtful = isDoubtful
     }
 }
 
@@ -67,6 +70,14 @@ package enum Verdict: Hashable, Sendable {
     case damaged
     /// The device cannot read it, or it is no file.
     case unreadable(errno: Int32)
+}
+
+/// What has become of a doubtful file.
+package enum Confirmation: Sendable {
+    /// It has its digest; this is the file that was hashed, open.
+    case intact(any StoredFile)
+    /// Anything but ``Verdict/intact``.
+    case bad(Verdict)
 }
 
 /// The room on a device, in bytes.

@@ -14,8 +14,8 @@ struct StoredManifest: Sendable {
 
 /// Manifests that are held: in the map when they are small, else in their files.
 extension PullThrough {
-    /// A stored manifest, out of the map; forgets one whose file has gone.
-    func stored(_ digest: Digest) throws(MirrorError) -> StoredManifest? {
+    /// A stored manifest, out of the map; `nil` when it is to be fetched.
+    func stored(_ digest: Digest, _ inquiry: Inquiry) async throws(MirrorError) -> StoredManifest? {
         let found: (size: Int, bytes: [UInt8]?)? = index.withManifest(digest) { size, bytes in
             guard let bytes else { return (size, nil) }
             return (size, Array(copying: bytes))
@@ -23,20 +23,11 @@ extension PullThrough {
         guard let (size, bytes) = found else { return nil }
         index.touch(digest, as: .manifest)
         if let bytes { return StoredManifest(content: .bytes(bytes), size: size) }
-        if let file = try open(digest, .manifest), file.size == size {
+        if let file = soundFile(digest, .manifest, size: size) {
             return StoredManifest(content: .file(file), size: size)
         }
-        noteLoss(of: digest, .manifest)
-        return nil
-    }
-
-    /// Opens stored content; `nil` only when it is not there.
-    func open(_ digest: Digest, _ kind: ContentKind) throws(MirrorError) -> (any StoredFile)? {
-        do throws(StoreError) {
-            return try context.store.open(digest, kind)
-        } catch {
-            throw MirrorError(storage: error)
-        }
+        let file = try await examined(digest, .manifest, for: inquiry.caller, until: inquiry.deadline)
+        return file.map { StoredManifest(content: .file($0), size: $0.size) }
     }
 
     func storedSize(of digest: Digest) -> Int? {
@@ -56,6 +47,7 @@ extension PullThrough {
     /// Writes a verified manifest; returns what the index is to be told.
     func store(_ bytes: [UInt8], as digest: Digest) async -> [IndexChange] {
         do {
+            await context.keeper.whenGone(digest)
             try await context.store.store(bytes, as: digest, .manifest)
             return [.manifest(digest, bytes: bytes, references: Manifest(bytes)?.references ?? [])]
         } catch {

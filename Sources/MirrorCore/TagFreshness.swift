@@ -29,13 +29,21 @@ extension PullThrough {
         return reason
     }
 
-    /// What of a tag is held and recent enough to be served without a check: its manifest, or the one before.
-    func servable(_ record: TagRecord, in repository: Repository, _ policy: UpstreamPolicy) -> TagRecord? {
-        guard !record.isGone || policy.onUpstreamGone == .serve else { return nil }
+    /// What of a tag is held and may be served without a check: its manifest, or the one before.
+    ///
+    /// It is as recent as the policy wants it, or the tag is pinned.
+    func servable(
+        _ record: TagRecord,
+        _ tag: Tag,
+        in repository: Repository,
+        _ policy: UpstreamPolicy
+    ) -> TagRecord? {
+        guard !record.isGone || isServedWhenGone(tag, in: repository, policy) else { return nil }
         var candidates = [TagRecord.Held(digest: record.digest, checkedAt: record.checkedAt)]
         if let held = record.held { candidates.append(held) }
         for candidate in candidates {
-            guard let age = candidate.checkedAt.age(at: time.wall()), age < policy.staleIfError,
+            let isRecent = candidate.checkedAt.age(at: time.wall()).map { $0 < policy.staleIfError } ?? false
+            guard isRecent || index.hasPin(.tag(tag), in: repository),
                 let size = storedSize(of: candidate.digest),
                 let membership = index.membership(of: candidate.digest, as: .manifest, in: repository)
             else { continue }
@@ -47,6 +55,11 @@ extension PullThrough {
             return servable
         }
         return nil
+    }
+
+    /// Whether a tag that upstream has no more is served all the same.
+    func isServedWhenGone(_ tag: Tag, in repository: Repository, _ policy: UpstreamPolicy) -> Bool {
+        policy.onUpstreamGone == .serve || index.hasPin(.tag(tag), in: repository)
     }
 
     func stale(_ record: TagRecord, in repository: Repository, _ reason: StaleReason) -> ResolvedTag {

@@ -16,11 +16,11 @@ extension PullThrough {
     ) async throws(MirrorError) -> ResolvedTag {
         let repository = inquiry.repository
         let known = index.tag(tag, in: repository)
-        let fallback = known.flatMap { servable($0, in: repository, inquiry.policy) }
+        let fallback = known.flatMap { servable($0, tag, in: repository, inquiry.policy) }
         if let known, !isAfresh, let resolved = withoutWaiting(tag, known, fallback, inquiry) { return resolved }
         // A negative answer holds for `negative_ttl`, for a tag that is held as for another.
         if !isAfresh, let refusal = recalled(.tag(tag), in: repository) {
-            return try afterRefusal(refusal, in: repository, fallback, inquiry.policy)
+            return try afterRefusal(refusal, of: tag, in: repository, fallback, inquiry.policy)
         }
         let patience = fallback == nil ? inquiry.deadline : inquiry.within(inquiry.policy.revalidateWithin).deadline
         while true {
@@ -29,7 +29,7 @@ extension PullThrough {
             case .success(let checked):
                 // The answer to the check may be what tells that no manifest can be read now.
                 if let reason = obstacle(to: checked.record, in: repository),
-                    let held = servable(checked.record, in: repository, inquiry.policy)
+                    let held = servable(checked.record, tag, in: repository, inquiry.policy)
                 {
                     return stale(held, in: repository, reason)
                 }
@@ -39,7 +39,7 @@ extension PullThrough {
                 // What was refused to background work is not refused to a pull.
                 await Task.yield()
             case .failure(let error):
-                return try afterFailure(error, in: repository, fallback, inquiry.policy)
+                return try afterFailure(error, of: tag, in: repository, fallback, inquiry.policy)
             case nil:
                 guard let fallback else { throw .tooSlow }
                 return stale(fallback, in: repository, .timeout)
@@ -74,23 +74,26 @@ extension PullThrough {
     /// What an asker gets when the check failed.
     private func afterFailure(
         _ error: UpstreamError,
+        of tag: Tag,
         in repository: Repository,
         _ fallback: TagRecord?,
         _ policy: UpstreamPolicy
     ) throws(MirrorError) -> ResolvedTag {
         if let fallback, let reason = StaleReason(error) { return stale(fallback, in: repository, reason) }
-        return try afterRefusal(MirrorError(error, missing: .manifestUnknown), in: repository, fallback, policy)
+        let refusal = MirrorError(error, missing: .manifestUnknown)
+        return try afterRefusal(refusal, of: tag, in: repository, fallback, policy)
     }
 
     /// What an asker gets when upstream said, now or a moment ago, that a tag is not there or not for us.
     private func afterRefusal(
         _ refusal: MirrorError,
+        of tag: Tag,
         in repository: Repository,
         _ fallback: TagRecord?,
         _ policy: UpstreamPolicy
     ) throws(MirrorError) -> ResolvedTag {
         guard let fallback else { throw refusal }
-        if refusal == .manifestUnknown, policy.onUpstreamGone == .serve {
+        if refusal == .manifestUnknown, isServedWhenGone(tag, in: repository, policy) {
             return stale(fallback, in: repository, .gone)
         }
         if refusal == .denied, let age = fallback.checkedAt.age(at: time.wall()), age < policy.deniedGrace {

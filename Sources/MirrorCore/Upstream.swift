@@ -95,8 +95,27 @@ package protocol BlobSink: AnyObject, Sendable {
     /// The response head came. `false` ends the transfer with ``UpstreamError/refusedBySink``.
     func begin(_ head: BlobHead) -> Bool
 
-    /// The next bytes. `false` ends the transfer with ``UpstreamError/refusedBySink``.
-    func receive(_ bytes: Span<UInt8>) -> Bool
+    /// The next bytes: it takes all of them or none.
+    func receive(_ bytes: Span<UInt8>) -> BlobIntake
+
+    /// Whether it ever answers ``BlobIntake/full(_:)``: the transfer is then made in a way that can rest at little cost.
+    var mayBeFull: Bool { get }
+}
+
+extension BlobSink {
+    package var mayBeFull: Bool { false }
+}
+
+/// What a sink has done with the bytes that it was handed.
+package enum BlobIntake: Sendable {
+    case taken
+    /// Ends the transfer with ``UpstreamError/refusedBySink``.
+    case refused
+    /// None was taken: the transfer rests, and hands them over again once it is told to go on.
+    ///
+    /// `register` is called once, with what tells it: that may be called on any thread, at once or later, and after the
+    /// transfer's end to no effect.
+    case full(_ register: @Sendable (_ goOn: @escaping @Sendable () -> Void) -> Void)
 }
 
 /// What the head of a blob's response told.
@@ -136,6 +155,9 @@ package enum UpstreamError: Error, Hashable, Sendable {
     case refusedBySink
     /// The caller was cancelled.
     case cancelled
+
+    /// There is nothing from the offset on that was asked for (416).
+    package static let rangeRefused = Self.unusable("the range was refused")
 
     /// The ways in which no usable answer comes.
     package enum Outage: Hashable, Sendable {

@@ -36,6 +36,12 @@ package final class DedicatedThread: Sendable {
         if let thread = thread.withLock({ $0.take() }) { pthread_join(thread, nil) }
     }
 
+    /// Lets the calling thread rest, for whole microseconds; a signal may end it early.
+    @available(*, noasync, message: "blocks the thread; a task sleeps by its clock")
+    package static func sleep(for duration: Duration) {
+        usleep(UInt32(clamping: Int64(duration / .microseconds(1))))
+    }
+
     private final class Start {
         let name: String
         let body: () -> Void

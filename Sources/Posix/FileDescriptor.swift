@@ -96,6 +96,23 @@ package struct FileDescriptor: ~Copyable, Sendable {
         try check("ftruncate") { ftruncate(number, size) }
     }
 
+    /// Sets when its content last changed, in nanoseconds since 1970; the owner may, however the file was opened.
+    package borrowing func setModified(_ nanoseconds: Int64) throws(SystemCallError) {
+        let number = rawValue
+        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        // A time before 1970 has its nanoseconds counted upwards all the same.
+        let isBefore = rest < 0
+        let modified = timespec(
+            tv_sec: Int(isBefore ? seconds - 1 : seconds),
+            tv_nsec: Int(isBefore ? rest + 1_000_000_000 : rest)
+        )
+        let times = [timespec(tv_sec: 0, tv_nsec: Self.omitted), modified]
+        try check("futimens") { unsafe futimens(number, times) }
+    }
+
+    /// UTIME_OMIT, which the Glibc module leaves out.
+    private static let omitted = (1 << 30) - 2
+
     /// Waits until the content, and the size, are on the device.
     package borrowing func synchronizeData() throws(SystemCallError) {
         let number = rawValue

@@ -13,8 +13,13 @@ package struct FileStatus: Hashable, Sendable {
     package var size: Int
     /// The device that the file is on.
     package var device: UInt64
+    /// When its content last changed, in nanoseconds since 1970; whoever owns the file can set it.
+    package var modifiedNanoseconds: Int64
+    /// When anything of it last changed (content, times, owner, name), in nanoseconds since 1970; only the kernel sets it.
+    package var changedNanoseconds: Int64
+
     /// When its content last changed, in milliseconds since 1970.
-    package var modified: Int64
+    package var modified: Int64 { modifiedNanoseconds / 1_000_000 }
 
     /// Asks about an open file that somebody else owns.
     package init(descriptor: Int32) throws(SystemCallError) {
@@ -31,6 +36,14 @@ package struct FileStatus: Hashable, Sendable {
         }
         size = Int(status.st_size)
         device = UInt64(status.st_dev)
-        modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+        modifiedNanoseconds = Self.nanoseconds(status.st_mtim)
+        changedNanoseconds = Self.nanoseconds(status.st_ctim)
+    }
+
+    /// A time that does not fit (a file system that is damaged, or the year 2262) is the end of all.
+    private static func nanoseconds(_ time: timespec) -> Int64 {
+        let (whole, overflow) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+        let (sum, overflowToo) = whole.addingReportingOverflow(Int64(time.tv_nsec))
+        return overflow || overflowToo ? .max : sum
     }
 }

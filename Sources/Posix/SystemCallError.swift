@@ -18,11 +18,11 @@ package struct SystemCallError: Error, Hashable, Sendable {
     /// Whether there was no room: the device or the quota is full.
     package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
 
-    /// Whether the process or the system has run out of something, or the call is not permitted: it says nothing of the file.
-    package var isOfResources: Bool { [EMFILE, ENFILE, ENOMEM, EACCES, EPERM].contains(errno) }
+    /// Whether the process or the system has run out of something: it says nothing of the file.
+    package var isOfResources: Bool { [EMFILE, ENFILE, ENOMEM].contains(errno) }
 
     /// Whether the name does not exist.
-    package var isMissing: Bool { errno == ENOENT }
+    package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }
 }
 
 extension SystemCallError: CustomStringConvertible {

@@ -1,7 +1,7 @@
-import Logging
 import MirrorCore
 import NIOCore
 import NIOHTTP1
+import OCI
 
 /// What is noted of a request for the access log and the metrics.
 struct AccessRecord {
@@ -23,71 +23,133 @@ struct AccessRecord {
     var error: String?
     var status = 0
     var sentBytes = 0
-    let start = NIODeadline.now()
+    var start = NIODeadline.now()
 
     /// The `cache` label: how the cache came to the answer, or `none`.
     var cacheLabel: String { outcome?.label ?? "none" }
 }
 
+/// Where the lines of the access log go.
+package protocol AccessLines: Sendable {
+    /// Takes one line, with its end; never waits.
+    func write(_ line: [UInt8])
+}
+
+extension RegistryServer {
+    /// How the access log is written.
+    package struct AccessLogOutput: Sendable {
+        package enum Format: Hashable, Sendable {
+            case text
+            case json
+        }
+
+        package var format: Format
+        package var lines: any AccessLines
+
+        package init(_ format: Format, to lines: any AccessLines) {
+            self.format = format
+            self.lines = lines
+        }
+    }
+}
+
 /// Writes one line for each request, and counts it.
 ///
 /// Of what the client sent only the path, without its query, goes into the log; of that nothing but bounded labels into
-/// the metrics.
-struct AccessLog: Sendable {
-    let logger: Logger
-    let metrics: Metrics
+/// the metrics. The lines look like those of the other log, and are made without its dictionaries: there is one for each
+/// hit. Confined to one event loop.
+final class AccessLog {
+    private let output: RegistryServer.AccessLogOutput?
+    private let metrics: Metrics
+    private let clock: LoopClock
+    private var line = AccessLine()
 
-    func note(_ record: AccessRecord, of request: HTTPRequestHead, id: String, caller: Caller) {
-        let duration = (NIODeadline.now() - record.start).nanoseconds
-        count(record, request.method)
-        metrics.requestSeconds.observe(.nanoseconds(duration), record.kind.rawValue, record.cacheLabel)
-        // The metadata is not free, so it is not made for nothing.
-        guard logger.logLevel <= .info else { return }
-        var metadata: Logger.Metadata = [
-            "method": "\(request.method)",
-            "path": "\(Self.path(of: request.uri))",
-            "status": "\(record.status)",
-            "bytes": "\(record.sentBytes)",
-            "duration_ms": "\(Double(duration / 1000) / 1000)",
-            "cache": "\(record.cacheLabel)",
-            "client": "\(caller.address)",
-            "request_id": "\(id)",
-        ]
-        if let repository = record.repository {
-            metadata["upstream"] = "\(repository.upstream)"
-            metadata["repository"] = "\(repository.name)"
-        }
-        if let error = record.error { metadata["error"] = "\(error)" }
-        if case .stale(let reason, _) = record.outcome { metadata["reason"] = "\(reason)" }
-        logger.info("request", metadata: metadata)
+    init(_ output: RegistryServer.AccessLogOutput?, metrics: Metrics, clock: LoopClock) {
+        self.output = output
+        self.metrics = metrics
+        self.clock = clock
     }
 
-    private func count(_ record: AccessRecord, _ method: HTTPMethod) {
-        metrics.add(
-            to: .requests,
-            record.repository?.upstream.text ?? "none",
-            record.kind.rawValue,
-            Self.label(of: method),
-            "\(record.status)",
-            record.cacheLabel
-        )
+    /// Notes a request whose response has ended, one way or another.
+    func note(_ record: AccessRecord, of request: HTTPRequestHead, id: String, caller: Caller) {
+        let duration = Duration.nanoseconds((NIODeadline.now() - record.start).nanoseconds)
+        metrics.requests(record, request.method).add()
         if record.sentBytes > 0 { metrics.add(record.sentBytes, to: .sentBytes, record.cacheLabel) }
+        metrics.requestSeconds.observe(duration, record.kind.rawValue, record.cacheLabel)
+        write(record, of: request, id: id, caller: caller, duration)
+    }
+
+    /// Notes a request that a prepared answer was sent for.
+    func note(
+        _ answer: PreparedAnswer,
+        of request: HTTPRequestHead,
+        id: String,
+        caller: Caller,
+        since start: NIODeadline
+    ) {
+        let duration = Duration.nanoseconds((NIODeadline.now() - start).nanoseconds)
+        answer.count(duration)
+        var record = answer.record
+        record.sentBytes = answer.bodySize
+        write(record, of: request, id: id, caller: caller, duration)
+    }
+
+    private func write(
+        _ record: AccessRecord,
+        of request: HTTPRequestHead,
+        id: String,
+        caller: Caller,
+        _ duration: Duration
+    ) {
+        guard let output else { return }
+        line.begin(output.format)
+        if output.format == .text { line.beginText(at: clock) }
+        line.add("bytes", record.sentBytes)
+        line.add("cache", record.cacheLabel)
+        line.add("client", caller.address)
+        line.add("duration_ms", milliseconds: duration)
+        if let error = record.error { line.add("error", error) }
+        if output.format == .json {
+            line.add("level", "info")
+            line.add("message", "request")
+        }
+        line.add("method", "\(request.method)")
+        line.add("path", fromOutside: Self.path(of: request.uri))
+        if case .stale(let reason, _) = record.outcome { line.add("reason", reason) }
+        if let repository = record.repository { line.add("repository", repository.name.text) }
+        line.add("request_id", id)
+        line.add("status", record.status)
+        if output.format == .json { line.addTime(clock) }
+        if let repository = record.repository { line.add("upstream", repository.upstream.text) }
+        output.lines.write(line.ended())
     }
 
     /// The path as it was sent, but for what has no business in a log: the query, and bytes that are not printable.
-    private static func path(of uri: String) -> String {
+    private static func path(of uri: String) -> Substring {
         // An absolute URI may have a password in its authority.
-        guard uri.hasPrefix("/") else { return "(absolute)" }
-        let path = uri.prefix { $0 != "?" }.prefix(1024)
-        guard path.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { return "(unprintable)" }
-        return String(path)
+        guard uri.utf8.first == UInt8(ascii: "/") else { return "(absolute)" }
+        let end = uri.utf8.firstIndex(of: UInt8(ascii: "?")) ?? uri.endIndex
+        let path = uri[..<end].prefix(1024)
+        return path.utf8.allSatisfy { (0x21...0x7e).contains($0) } ? path : "(unprintable)"
     }
+}
 
-    private static func label(of method: HTTPMethod) -> String {
-        switch method {
-        case .GET: "GET"
-        case .HEAD: "HEAD"
-        default: "other"
-        }
+extension Metrics {
+    /// The counter of requests like this one.
+    func requests(_ record: AccessRecord, _ method: HTTPMethod) -> Counter {
+        let method =
+            switch method {
+            case .GET: "GET"
+            case .HEAD: "HEAD"
+            default: "other"
+            }
+        return counter(
+            of: .requests,
+            record.repository?.upstream.text ?? "none",
+            record.kind.rawValue,
+            method,
+            "\(record.status)",
+            record.cacheLabel
+        )
     }
 }

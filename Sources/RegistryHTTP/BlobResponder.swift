@@ -94,7 +94,7 @@ enum BlobResponder {
             return
         }
         var head = head(digest, length: nil)
-        head.add("Transfer-Encoding", "chunked")
+        head.sendInChunks()
         GrowingSender.send(blob.reader(of: 0..<Int.max), head, to: exchange)
     }
 

@@ -26,6 +26,11 @@ enum CacheResponder {
                 refuseMethod(exchange, allowing: call.task.changesState ? "POST" : "GET")
                 return
             }
+            guard exchange.request.version == .http1_1 else {
+                // HTTP/1.0 has no chunks: an answer that breaks off would look complete.
+                refuse(exchange, .httpVersionNotSupported, "this takes HTTP/1.1", "version")
+                return
+            }
             perform(call.task, for: exchange)
         } catch .parameter(let name) {
             refuse(exchange, .badRequest, "the parameter \"\(name)\" is missing or wrong", "parameter")
@@ -62,9 +67,9 @@ enum CacheResponder {
 extension CareError {
     fileprivate var status: HTTPResponseStatus {
         switch self {
-        case .malformed, .upstreamUnknown: .badRequest
-        case .unknown: .notFound
-        case .pinned: .conflict
+        case .malformed: .badRequest
+        case .unknown, .upstreamUnknown, .notPinned: .notFound
+        case .pinned, .busy: .conflict
         case .failed: .internalServerError
         case .stopped: .serviceUnavailable
         }

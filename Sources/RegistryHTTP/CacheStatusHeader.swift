@@ -7,6 +7,7 @@ extension CacheOutcome {
         case .hit: "tidepool; hit"
         case .stale: "tidepool; hit; detail=stale"
         case .miss: "tidepool; fwd=miss; stored"
+        case .passed: "tidepool; fwd=miss"
         case .collapsed: "tidepool; fwd=miss; collapsed"
         case .revalidated: "tidepool; fwd=stale; fwd-status=200; detail=revalidated"
         }
@@ -18,6 +19,7 @@ extension CacheOutcome {
         case .hit: "hit"
         case .stale: "stale"
         case .miss: "miss"
+        case .passed: "passed"
         case .collapsed: "collapsed"
         case .revalidated: "revalidated"
         }
@@ -32,6 +34,6 @@ extension ResponseHead {
         add("Cache-Status", outcome.cacheStatus)
         guard case .stale(_, let checkedAt) = outcome else { return }
         add("Warning", "110 - \"Response is Stale\"")
-        add("Warning", "299 - \"tidepool: stale, last checked \(DateHeader.text(of: checkedAt))\"")
+        add("Warning", "299 - \"tidepool: stale, last checked \(HTTPTime.text(of: checkedAt))\"")
     }
 }

@@ -4,7 +4,9 @@ import NIOSSL
 
 /// Builds the pipeline of an accepted connection.
 ///
-///     [TLS] → ConnectionGuard → HTTP encoder, decoder, pipelining → RequestHandler
+///     [TLS] → ConnectionGuard → HTTP decoder → RequestHandler
+///
+/// There is no encoder: a response is written as the bytes that it is, those of a hit out of one piece of memory.
 struct ChannelSetup: Sendable {
     let server: ServerContext
     let certificates: Certificates?
@@ -21,19 +23,16 @@ struct ChannelSetup: Sendable {
         }
         let connectionGuard = ConnectionGuard(limits: server.options.limits, expectsPlainText: certificates == nil)
         try pipeline.addHandler(connectionGuard)
-        // Our headers are checked where they are added, and we frame the bodies.
-        var encoder = HTTPResponseEncoder.Configuration()
-        encoder.automaticallySetFramingHeaders = false
-        try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: true,
-            withErrorHandling: false,
-            withOutboundHeaderValidation: false,
-            withEncoderConfiguration: encoder,
-            withDecoderLimitConfiguration: decoderLimits
+        let decoder = HTTPRequestDecoder(
+            leftOverBytesStrategy: .dropBytes,
+            informationalResponseStrategy: .drop,
+            limitConfiguration: decoderLimits
         )
+        try pipeline.addHandler(ByteToMessageHandler(decoder))
         try pipeline.addHandler(
             RequestHandler(
                 server: server,
+                loop: server.shared(on: channel.eventLoop),
                 connectionGuard: connectionGuard,
                 sendsFileRegions: certificates == nil,
                 isControl: isControl

@@ -127,7 +127,7 @@ private struct Answer {
         guard let retryAfter else { return "\(fact); tidepool quota shows it" }
         let seconds = min(retryAfter.components.seconds, 366 * 86400)
         let back = WallTime(milliseconds: WallClock.milliseconds + seconds * 1000)
-        return "\(fact); it is expected back at \(DateHeader.minute(of: back)); tidepool quota shows it"
+        return "\(fact); it is expected back at \(HTTPTime.minute(of: back)); tidepool quota shows it"
     }
 
     private static func name(_ upstream: UpstreamName?) -> String {

@@ -38,6 +38,7 @@ final class Exchange {
     private var whenCutShort: (() -> Void)?
     /// What the response's head names as its content.
     private var content: Digest?
+    private var isChunked = false
 
     init(
         _ request: HTTPRequestHead,
@@ -78,32 +79,66 @@ final class Exchange {
 
     /// Sends a whole response with one flush; the body stays away where the request was a HEAD.
     func respond(_ head: ResponseHead, _ body: ByteBuffer? = nil) {
-        guard begin(head) else { return }
-        if let body, !isHead, body.readableBytes > 0 {
+        guard var bytes = start(head) else { return }
+        if let body, !isHead {
             record.sentBytes += body.readableBytes
-            context.write(RequestHandler.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+            if body.readableBytes <= Self.longestCopy {
+                bytes.writeImmutableBuffer(body)
+            } else {
+                write(.byteBuffer(bytes))
+                bytes = body
+            }
         }
+        write(.byteBuffer(bytes))
         end()
     }
+
+    /// A body up to so many bytes goes into one piece of memory with its head.
+    static let longestCopy = 4096
 
     /// Sends the head, without flushing; returns whether there is still anyone to send a body to.
     @discardableResult
     func begin(_ head: ResponseHead) -> Bool {
-        guard state == .waiting else { return false }
+        guard let bytes = start(head) else { return false }
+        write(.byteBuffer(bytes))
+        return true
+    }
+
+    /// Goes over to streaming; returns what is to be sent first.
+    private func start(_ head: ResponseHead) -> ByteBuffer? {
+        guard state == .waiting else { return nil }
         state = .streaming
         record.status = Int(head.status.code)
         content = head.content
-        let part = HTTPResponseHead(version: request.version, status: head.status, headers: completed(head))
-        context.write(RequestHandler.wrapOutboundOut(.head(part)), promise: nil)
-        return true
+        isChunked = head.isChunked && !isHead
+        var bytes = allocator.buffer(capacity: 1024)
+        described(head).write(to: &bytes, version: request.version)
+        ResponseEnd(id: id, date: connection.loop.clock.dateLine, persistence: persistence).write(to: &bytes)
+        return bytes
+    }
+
+    private var persistence: ResponseEnd.Persistence {
+        if isLast { return .close }
+        return request.version == .http1_0 ? .keepAlive : .usual
+    }
+
+    private func write(_ data: IOData, _ promise: EventLoopPromise<Void>? = nil) {
+        context.write(RequestHandler.wrapOutboundOut(data), promise: promise)
     }
 
     /// Sends a piece of the body; the future tells when the client's socket has taken all of it.
     func send(_ data: IOData) -> EventLoopFuture<Void> {
         guard state == .streaming else { return eventLoop.makeFailedFuture(ChannelError.alreadyClosed) }
         let promise = eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(RequestHandler.wrapOutboundOut(.body(data)), promise: promise)
         let count = data.readableBytes
+        if isChunked, count > 0 {
+            write(.byteBuffer(allocator.buffer(string: String(count, radix: 16) + "\r\n")))
+            write(data)
+            write(.byteBuffer(allocator.buffer(string: "\r\n")), promise)
+        } else {
+            write(data, promise)
+        }
+        context.flush()
         promise.futureResult.assumeIsolated()
             .whenSuccess {
                 self.record.sentBytes += count
@@ -131,7 +166,9 @@ final class Exchange {
                 if closes { self.connection.close(self.context, lingers: self.mustClose) }
                 self.connection.responseWasTaken(self.context)
             }
-        context.writeAndFlush(RequestHandler.wrapOutboundOut(.end(nil)), promise: promise)
+        write(.byteBuffer(allocator.buffer(string: isChunked ? "0\r\n\r\n" : "")), promise)
+        context.flush()
+        connection.responseHasEnded(context)
     }
 
     /// Cuts the connection because a stored file cannot be read as it should be, and tells the operator which.
@@ -175,12 +212,11 @@ final class Exchange {
 
     private func note() {
         if isRegistryAPI { server.activity.ended() }
-        let log = AccessLog(logger: server.logger, metrics: server.metrics)
-        log.note(record, of: request, id: id, caller: caller)
+        connection.loop.log.note(record, of: request, id: id, caller: caller)
     }
 
-    /// The headers that every response has.
-    private func completed(_ head: ResponseHead) -> HTTPHeaders {
+    /// With the headers that tell how the registry came to the answer.
+    private func described(_ head: ResponseHead) -> ResponseHead {
         var head = head
         if isRegistryAPI {
             head.add("Docker-Distribution-API-Version", "registry/2.0")
@@ -191,14 +227,27 @@ final class Exchange {
             }
             if let namespace { head.add("OCI-Namespace", namespace) }
         }
-        head.add("X-Request-Id", id)
-        head.add("Date", server.clock.now)
-        if isLast {
-            head.add("Connection", "close")
-        } else if request.version == .http1_0 {
-            head.add("Connection", "keep-alive")
-        }
-        return head.headers
+        return head
+    }
+
+    /// Keeps the answer that is about to be sent for the next who ask the same.
+    ///
+    /// Not when it depends on more than the target and the method, or is too large.
+    func keep(_ head: ResponseHead, _ body: ByteBuffer, _ validity: PreparedAnswer.Validity) {
+        guard request.version == .http1_1, RequestTraits(request.headers).isPlain,
+            body.readableBytes <= PreparedAnswers.largestBody
+        else { return }
+        var record = record
+        record.status = Int(head.status.code)
+        let answer = PreparedAnswer(
+            described(head),
+            body,
+            record,
+            method: request.method,
+            validity: validity,
+            metrics: server.metrics
+        )
+        connection.loop.answers.keep(answer, for: request)
     }
 }
 

@@ -8,9 +8,9 @@ import NIOCore
 /// its way at a time, and the next follows when the client's socket has taken it: memory and the kernel's queue stay
 /// small however slow the client is. Confined to the connection's event loop.
 ///
-/// The file must be as long as the segments say, and is looked at before each window: were it cut short behind our back,
-/// `sendfile` would send nothing and NIO would ask it again. Should that happen in the middle of a window, ``ConnectionGuard``
-/// ends it as a stall. Either way the next asker finds the file too short when it is opened, and it is fetched anew.
+/// The file must be as long as the segments say, and is looked at before each window, and now and then while one is on its
+/// way: were it cut short behind our back, `sendfile` would send nothing and NIO would ask it again for ever. The next asker
+/// finds such a file bad when it is opened, and it is fetched anew.
 final class FileSender {
     /// A piece of the body.
     enum Segment {
@@ -27,6 +27,10 @@ final class FileSender {
     private let descriptor: LentDescriptor
     private var segments: [Segment]
     private let finish: () -> Void
+    /// The window that the client's socket has not taken yet.
+    private var pending: Range<Int>?
+    private var watch: Scheduled<Void>?
+    private static let watchInterval = TimeAmount.milliseconds(100)
 
     /// Starts with the first segment; `finish` is called when the last has been taken, and never when the client has gone.
     static func send(
@@ -69,10 +73,9 @@ final class FileSender {
             read(window)
             return
         }
-        let region = IOData.fileRegion(descriptor.region(window))
         let files = exchange.server.files
         guard let readAhead = files.readAhead(window, of: descriptor.file, on: exchange.eventLoop) else {
-            send(region)
+            sendRegion(window)
             return
         }
         // What was written before goes out in the meantime.
@@ -80,8 +83,28 @@ final class FileSender {
         readAhead.assumeIsolated()
             .whenComplete { result in
                 switch result {
-                case .success: self.send(region)
+                case .success: self.sendRegion(window)
                 case .failure(let error): self.exchange.abort("read_failed", file: "\(error)")
+                }
+            }
+    }
+
+    private func sendRegion(_ window: Range<Int>) {
+        pending = window
+        send(.fileRegion(descriptor.region(window)))
+        // A client that is fast enough has taken it by now.
+        if pending != nil { watchFile() }
+    }
+
+    /// Cuts the connection when the file no longer has what is on its way.
+    private func watchFile() {
+        watch = exchange.eventLoop.assumeIsolated()
+            .scheduleTask(in: Self.watchInterval) {
+                guard let window = self.pending else { return }
+                if let problem = self.exchange.server.files.problem(with: window, of: self.descriptor.file) {
+                    self.exchange.abort("read_failed", file: problem)
+                } else {
+                    self.watchFile()
                 }
             }
     }
@@ -105,6 +128,8 @@ final class FileSender {
     private func send(_ data: IOData) {
         exchange.send(data).assumeIsolated()
             .whenComplete { result in
+                self.pending = nil
+                self.watch.take()?.cancel()
                 guard case .success = result else {
                     self.exchange.abort("send_failed")
                     return

@@ -36,6 +36,7 @@ final class GrowingSender {
         }
         switch next {
         case .send(let file, let range): FileSender.send([.file(range)], of: file, to: exchange) { self.step() }
+        case .sendBytes(let bytes): send(bytes)
         case .wait: exchange.flush()
         case .finished:
             leave()
@@ -44,6 +45,19 @@ final class GrowingSender {
             leave()
             exchange.abort(error.label)
         }
+    }
+
+    private func send(_ bytes: [UInt8]) {
+        exchange.send(.byteBuffer(exchange.allocator.buffer(bytes: bytes))).assumeIsolated()
+            .whenComplete { result in
+                guard case .success = result else {
+                    self.leave()
+                    self.exchange.abort("send_failed")
+                    return
+                }
+                // Not from here, so that a fast client's writes do not deepen the stack.
+                self.exchange.eventLoop.assumeIsolated().execute { self.step() }
+            }
     }
 
     private func leave() {

@@ -22,9 +22,6 @@ final class LineStream {
         var line: [UInt8]
     }
 
-    /// So often an empty line says that the work goes on, and the server is looked at.
-    private static let pulse = TimeAmount.seconds(1)
-
     private let exchange: Exchange
     private var task: Task<Void, Never>?
     private var heartbeat: Scheduled<Void>?
@@ -52,6 +49,7 @@ final class LineStream {
         if !hasBegun {
             hasBegun = true
             var head = ResponseHead(.ok, contentType: "application/x-ndjson", contentLength: nil)
+            head.sendInChunks()
             head.add("Cache-Control", "no-store")
             exchange.begin(head)
         }
@@ -59,7 +57,8 @@ final class LineStream {
     }
 
     private func scheduleBeat() {
-        heartbeat = exchange.eventLoop.assumeIsolated().scheduleTask(in: Self.pulse) { self.beat() }
+        let pulse = TimeAmount(exchange.server.options.pulse)
+        heartbeat = exchange.eventLoop.assumeIsolated().scheduleTask(in: pulse) { self.beat() }
     }
 
     private func beat() {

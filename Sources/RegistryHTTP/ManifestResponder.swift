@@ -21,10 +21,14 @@ enum ManifestResponder {
         let registry = exchange.server.registry
         let caller = exchange.caller
         let isHead = exchange.isHead
+        // Read before the answer: what changes meanwhile must not look like what it was.
+        let revision = registry.revision
         if let (head, content) = cached(exchange, reference, in: repository) {
             let needsContent = !isHead && !exchange.request.headers.nameAsHeld(head.digest)
             if !needsContent || content.isPresent {
-                send(head, content, reference, to: exchange)
+                let lifetime = head.outcome == .hit ? registry.lifetime(of: reference, in: repository) : .zero
+                let end = lifetime > .zero ? NIODeadline.now() + TimeAmount(lifetime) : nil
+                send(head, content, reference, until: end.map { .init(revision: revision, end: $0) }, to: exchange)
                 return
             }
         }
@@ -37,7 +41,7 @@ enum ManifestResponder {
                 case .file(let file): .file(file)
                 case nil: .absent
                 }
-            send(answer.head, content, reference, to: exchange)
+            send(answer.head, content, reference, until: nil, to: exchange)
         }
     }
 
@@ -67,6 +71,7 @@ enum ManifestResponder {
         _ manifest: ManifestHead,
         _ content: Content,
         _ reference: Reference,
+        until validity: PreparedAnswer.Validity?,
         to exchange: Exchange
     ) {
         exchange.record.outcome = manifest.outcome
@@ -78,11 +83,14 @@ enum ManifestResponder {
         head.describe(manifest.digest)
         if case .digest = reference { head.markImmutable() }
         if isHeld || exchange.isHead {
+            if let validity, !isHeld { exchange.keep(head, ByteBuffer(), validity) }
             exchange.respond(head)
             return
         }
         switch content {
-        case .bytes(let buffer): exchange.respond(head, buffer)
+        case .bytes(let buffer):
+            if let validity { exchange.keep(head, buffer, validity) }
+            exchange.respond(head, buffer)
         case .file(let file):
             guard exchange.begin(head) else { return }
             FileSender.send([.file(0..<manifest.size)], of: file, to: exchange) { exchange.end() }

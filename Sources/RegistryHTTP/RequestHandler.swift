@@ -5,22 +5,46 @@ import OCI
 
 /// Reads requests from one connection and has them answered, one at a time.
 ///
+/// What a client sends while it is being answered waits its turn, and no more is read meanwhile.
+///
 /// A client may close its side after its last request (`shutdown`, or TLS's `close_notify`) and read on: the response is
 /// sent to its end. One that has left altogether looks the same until something is sent to it.
-///
-/// `HTTPServerPipelineHandler` before it holds back pipelined requests, and stops reading while one is answered.
-final class RequestHandler: ChannelInboundHandler {
+final class RequestHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundIn = Never
+    typealias OutboundOut = IOData
+
+    /// What has come and waits until the request before it is answered.
+    private enum Waiting {
+        case part(HTTPServerRequestPart)
+        case error(any Error)
+        case inputClosed
+    }
+
+    /// A request that a prepared answer will be sent for when it has come whole.
+    private struct Hit {
+        let answer: PreparedAnswer
+        let request: HTTPRequestHead
+        let id: String
+        let start: NIODeadline
+    }
 
     let sendsFileRegions: Bool
     let isControl: Bool
+    let loop: LoopContext
     private let server: ServerContext
     private let connectionGuard: ConnectionGuard
     private let requestIDs = RequestIDs()
     private var caller = Caller(address: "")
     /// The request whose head has come and whose response has not ended.
     private var exchange: Exchange?
+    /// Whether all of that request has come.
+    private var isRequestComplete = false
+    private var hit: Hit?
+    private var waiting = CircularBuffer<Waiting>(initialCapacity: 0)
+    private var isTakingWaiting = false
+    /// Whether the channel wants to read on.
+    private var isReadPending = false
     private var isClosing = false
     /// The client has closed its side, and so sends no more requests.
     private var isInputClosed = false
@@ -29,8 +53,15 @@ final class RequestHandler: ChannelInboundHandler {
     /// Responses that have ended here, and that the client's socket has not taken whole.
     private var responsesOnTheirWay = 0
 
-    init(server: ServerContext, connectionGuard: ConnectionGuard, sendsFileRegions: Bool, isControl: Bool) {
+    init(
+        server: ServerContext,
+        loop: LoopContext,
+        connectionGuard: ConnectionGuard,
+        sendsFileRegions: Bool,
+        isControl: Bool
+    ) {
         self.server = server
+        self.loop = loop
         self.connectionGuard = connectionGuard
         self.sendsFileRegions = sendsFileRegions
         self.isControl = isControl
@@ -43,33 +74,42 @@ final class RequestHandler: ChannelInboundHandler {
     /// Whether no request is answered here after the one that is.
     var isLastRequest: Bool { isInputClosed || isToEnd || server.lifecycle.phase == .draining }
 
+    /// Whether what comes has to wait: a request is there whole, and its response has not ended.
+    private var isBusy: Bool { !isClosing && (exchange != nil && isRequestComplete || !waiting.isEmpty) }
+
+    // MARK: - What comes
+
+    func read(context: ChannelHandlerContext) {
+        if isBusy {
+            isReadPending = true
+        } else {
+            context.read()
+        }
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosing else { return }
-        switch unwrapInboundIn(data) {
-        case .head(let head): begin(head, context)
-        case .body: break
-        case .end: if let exchange, exchange.isWaiting { Router.answer(exchange) }
+        let part = unwrapInboundIn(data)
+        if isBusy {
+            waiting.append(.part(part))
+        } else {
+            take(part, context)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard !isClosing else { return }
-        // A request that breaks off has nobody waiting for its answer.
-        guard let error = error as? HTTPParserError, error != .invalidEOFState, exchange == nil else {
-            context.close(promise: nil)
-            return
+        if isBusy, error is HTTPParserError {
+            waiting.append(.error(error))
+        } else {
+            take(error, context)
         }
-        // The request that could not be read; it is answered as a GET, so that the answer has a body.
-        let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: "")
-        let exchange = start(head, context)
-        RequestCheck.Failure(error).respond(to: exchange)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case ChannelEvent.inputClosed:
-            isInputClosed = true
-            closeIfDone(context)
+            if waiting.isEmpty { takeInputClosed(context) } else { waiting.append(.inputClosed) }
         case is ConnectionShouldEnd:
             isToEnd = true
             closeIfDone(context)
@@ -79,52 +119,66 @@ final class RequestHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
+        waiting.removeAll()
         exchange.take()?.clientLeft()
         context.fireChannelInactive()
     }
 
-    func responseProgressed() {
-        connectionGuard.responseProgressed()
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
+        case .head(let head): begin(head, context)
+        case .body: break
+        case .end:
+            isRequestComplete = true
+            if let hit = hit.take() {
+                send(hit, context)
+            } else if let exchange, exchange.isWaiting {
+                Router.answer(exchange)
+            }
+        }
     }
 
-    /// The last part of a response is about to be written; the next request may come while it is.
-    func responseWillEnd(_ ended: Exchange, closes: Bool) {
-        if exchange === ended { exchange = nil }
-        if closes { isClosing = true }
-        responsesOnTheirWay += 1
-        connectionGuard.requestEnded()
-    }
-
-    /// The client's socket has taken the whole of a response, or never will.
-    func responseWasTaken(_ context: ChannelHandlerContext) {
-        responsesOnTheirWay -= 1
-        closeIfDone(context)
-    }
-
-    /// Closes after a response that was the last.
-    ///
-    /// Closing a socket that holds unread bytes resets the connection, and a reset may overtake the response. So where more
-    /// may be coming, such as a body that nobody wants, only our side is closed at first (`lingers`).
-    func close(_ context: ChannelHandlerContext, lingers: Bool) {
-        guard lingers else {
+    private func take(_ error: any Error, _ context: ChannelHandlerContext) {
+        hit = nil
+        // A request that breaks off has nobody waiting for its answer.
+        guard let error = error as? HTTPParserError, error != .invalidEOFState, exchange == nil else {
             context.close(promise: nil)
             return
         }
-        context.close(mode: .output, promise: nil)
-        context.eventLoop.assumeIsolated()
-            .scheduleTask(in: .seconds(1)) {
-                context.close(promise: nil)
-            }
+        // The request that could not be read; it is answered as a GET, so that the answer has a body.
+        let exchange = start(HTTPRequestHead(version: .http1_1, method: .GET, uri: ""), context)
+        RequestCheck.Failure(error).respond(to: exchange)
     }
 
-    /// Closes a connection that is not to be used again, once nothing is on its way to the client.
-    private func closeIfDone(_ context: ChannelHandlerContext) {
-        guard isInputClosed || isToEnd, !isClosing, exchange == nil, responsesOnTheirWay == 0 else { return }
-        isClosing = true
-        context.close(promise: nil)
+    private func takeInputClosed(_ context: ChannelHandlerContext) {
+        isInputClosed = true
+        closeIfDone(context)
+    }
+
+    private func takeWaiting(_ context: ChannelHandlerContext) {
+        // A request that is answered at once ends here again, and this goes on with the next.
+        guard !isTakingWaiting else { return }
+        isTakingWaiting = true
+        while !isClosing, exchange == nil || !isRequestComplete, let next = waiting.popFirst() {
+            switch next {
+            case .part(let part): take(part, context)
+            case .error(let error): take(error, context)
+            case .inputClosed: takeInputClosed(context)
+            }
+        }
+        isTakingWaiting = false
+        if isReadPending, !isBusy {
+            isReadPending = false
+            context.read()
+        }
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        isRequestComplete = false
+        if let hit = hit(for: head) {
+            self.hit = hit
+            return
+        }
         let exchange = start(head, context)
         // The decoder takes what follows for the other protocol, which never comes, and would read no further request.
         if head.headers.contains(name: "upgrade") { exchange.mustClose = true }
@@ -149,5 +203,103 @@ final class RequestHandler: ChannelInboundHandler {
         )
         self.exchange = exchange
         return exchange
+    }
+
+    // MARK: - Hits
+
+    private func hit(for head: HTTPRequestHead) -> Hit? {
+        guard head.version == .http1_1, head.method == .GET || head.method == .HEAD, !isControl else { return nil }
+        let start = NIODeadline.now()
+        guard let answer = loop.answers.answer(to: head, at: server.registry.revision, start) else { return nil }
+        let traits = RequestTraits(head.headers)
+        guard traits.isPlain else { return nil }
+        let id = traits.hasRequestID ? requestIDs.id(for: head.headers) : requestIDs.next()
+        return Hit(answer: answer, request: head, id: id, start: start)
+    }
+
+    private func send(_ hit: Hit, _ context: ChannelHandlerContext) {
+        let closes = isLastRequest || !hit.request.isKeepAlive
+        let end = ResponseEnd(id: hit.id, date: loop.clock.dateLine, persistence: closes ? .close : .usual)
+        let (first, second) = hit.answer.pieces(ending: end, context.channel.allocator)
+        if let second {
+            context.write(Self.wrapOutboundOut(.byteBuffer(first)), promise: nil)
+            write(second, thenCloses: closes, context)
+        } else {
+            write(first, thenCloses: closes, context)
+        }
+        connectionGuard.requestEnded()
+        server.activity.passed(at: hit.start)
+        loop.log.note(hit.answer, of: hit.request, id: hit.id, caller: caller, since: hit.start)
+    }
+
+    private func write(_ bytes: ByteBuffer, thenCloses closes: Bool, _ context: ChannelHandlerContext) {
+        guard closes else {
+            context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(bytes)), promise: nil)
+            return
+        }
+        isClosing = true
+        context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(bytes)))
+            .assumeIsolated()
+            .whenComplete { _ in context.close(promise: nil) }
+    }
+
+    // MARK: - What the exchange tells
+
+    func responseProgressed() {
+        connectionGuard.responseProgressed()
+    }
+
+    /// The last part of a response is about to be written; the next request may come while it is.
+    func responseWillEnd(_ ended: Exchange, closes: Bool) {
+        if exchange === ended { exchange = nil }
+        if closes { isClosing = true }
+        responsesOnTheirWay += 1
+        connectionGuard.requestEnded()
+    }
+
+    /// The last part of a response is written.
+    func responseHasEnded(_ context: ChannelHandlerContext) {
+        takeWaiting(context)
+    }
+
+    /// The client's socket has taken the whole of a response, or never will.
+    func responseWasTaken(_ context: ChannelHandlerContext) {
+        responsesOnTheirWay -= 1
+        closeIfDone(context)
+    }
+
+    // MARK: - The end
+
+    /// Closes after a response that was the last.
+    ///
+    /// Closing a socket that holds unread bytes resets the connection, and a reset may overtake the response. So where more
+    /// may be coming, such as a body that nobody wants, only our side is closed at first (`lingers`).
+    func close(_ context: ChannelHandlerContext, lingers: Bool) {
+        guard lingers else {
+            context.close(promise: nil)
+            return
+        }
+        context.close(mode: .output, promise: nil)
+        // What was not read while the request was answered is read now, to be thrown away.
+        if isReadPending {
+            isReadPending = false
+            context.read()
+        }
+        context.eventLoop.assumeIsolated()
+            .scheduleTask(in: .seconds(1)) {
+                context.close(promise: nil)
+            }
+    }
+
+    /// Closes a connection that is not to be used again, once nothing is on its way to the client.
+    private func closeIfDone(_ context: ChannelHandlerContext) {
+        guard isInputClosed || isToEnd, !isClosing, exchange == nil, waiting.isEmpty, responsesOnTheirWay == 0 else {
+            return
+        }
+        isClosing = true
+        // Hits are not waited for one by one: the socket has taken them when it has taken what comes after them.
+        context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(ByteBuffer())))
+            .assumeIsolated()
+            .whenComplete { _ in context.close(promise: nil) }
     }
 }

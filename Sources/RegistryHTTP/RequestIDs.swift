@@ -2,13 +2,18 @@ import NIOHTTP1
 
 /// Names the requests of one connection: by the client's own name, where it is fit for a log, else by ours.
 final class RequestIDs {
-    private let connection = String(UInt64.random(in: .min ... .max), radix: 16)
+    private let connection = String(UInt64.random(in: .min ... .max), radix: 16) + "-"
     private var count = 0
 
     func id(for headers: HTTPHeaders) -> String {
         if let id = headers.first(name: "x-request-id"), Self.isFit(id) { return id }
+        return next()
+    }
+
+    /// A name of ours.
+    func next() -> String {
         count += 1
-        return "\(connection)-\(count)"
+        return connection + String(count)
     }
 
     private static func isFit(_ id: String) -> Bool {

@@ -1,21 +1,25 @@
 import MirrorCore
+import NIOCore
 import NIOHTTP1
 import OCI
 
-/// A response's status and headers, as they are put together.
+/// A response's status and headers, as they are put together: in the bytes that will be sent.
 struct ResponseHead {
-    var status: HTTPResponseStatus
-    var headers = HTTPHeaders()
+    let status: HTTPResponseStatus
+    /// The header lines, each with its end.
+    private(set) var lines: [UInt8] = []
     /// What is sent, where it has a digest.
     private(set) var content: Digest?
+    /// Whether the body is sent in chunks, since its length is not known (RFC 9112, 7.1).
+    private(set) var isChunked = false
 
     init(_ status: HTTPResponseStatus) {
         self.status = status
+        lines.reserveCapacity(512)
     }
 
     init(_ status: HTTPResponseStatus, contentType: String, contentLength: Int?) {
-        self.status = status
-        headers.reserveCapacity(16)
+        self.init(status)
         add("Content-Type", contentType)
         if let contentLength { add("Content-Length", "\(contentLength)") }
     }
@@ -23,7 +27,10 @@ struct ResponseHead {
     /// Adds a header, whose value may come from outside: one that could break out of its line is left away.
     mutating func add(_ name: String, _ value: String) {
         guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return }
-        headers.add(name: name, value: value)
+        lines.append(contentsOf: name.utf8)
+        lines.append(contentsOf: [UInt8(ascii: ":"), UInt8(ascii: " ")])
+        lines.append(contentsOf: value.utf8)
+        lines.append(contentsOf: [UInt8(ascii: "\r"), UInt8(ascii: "\n")])
     }
 
     /// What names content: its digest, and that it never changes under that name.
@@ -37,6 +44,22 @@ struct ResponseHead {
     /// For content that was asked for by its digest.
     mutating func markImmutable() {
         add("Cache-Control", "public, max-age=31536000, immutable")
+    }
+
+    /// For a body whose length is not known; HTTP/1.0 has no such thing.
+    mutating func sendInChunks() {
+        isChunked = true
+        add("Transfer-Encoding", "chunked")
+    }
+
+    /// Writes the status line and the lines so far; more may follow, and then an empty line.
+    func write(to buffer: inout ByteBuffer, version: HTTPVersion) {
+        buffer.writeString(version == .http1_0 ? "HTTP/1.0 " : "HTTP/1.1 ")
+        buffer.writeString("\(status.code)")
+        buffer.writeString(" ")
+        buffer.writeString(status.reasonPhrase)
+        buffer.writeString("\r\n")
+        buffer.writeBytes(lines)
     }
 }
 

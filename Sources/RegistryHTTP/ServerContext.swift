@@ -1,6 +1,7 @@
 import Locking
 import Logging
 import MirrorCore
+import NIOCore
 import NIOPosix
 
 /// What all connections of a server share.
@@ -17,7 +18,37 @@ struct ServerContext: Sendable {
     let activity = Activity()
     let connections: Connections
     let files: FileAccess
-    let clock = DateHeader()
+    private let loops = ThreadSpecificVariable<NIOLoopBoundBox<LoopContext>>()
+
+    init(
+        options: RegistryServer.Options,
+        registry: any Registry,
+        administration: any Administration,
+        cache: any CacheAdministration,
+        warming: (any WarmMirror)?,
+        metrics: Metrics,
+        logger: Logger,
+        connections: Connections,
+        files: FileAccess
+    ) {
+        self.options = options
+        self.registry = registry
+        self.administration = administration
+        self.cache = cache
+        self.warming = warming
+        self.metrics = metrics
+        self.logger = logger
+        self.connections = connections
+        self.files = files
+    }
+
+    /// What belongs to the event loop, on which this is called.
+    func shared(on eventLoop: any EventLoop) -> LoopContext {
+        if let loop = loops.currentValue { return loop.value }
+        let loop = LoopContext(self)
+        loops.currentValue = NIOLoopBoundBox(loop, eventLoop: eventLoop)
+        return loop
+    }
 }
 
 /// Whether the server takes requests, for `/readyz`.

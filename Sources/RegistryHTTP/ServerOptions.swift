@@ -15,10 +15,14 @@ extension RegistryServer {
         /// The last resort for an answer that the core does not give; longer than the core's own `answer_within`.
         package var answerWithin: Duration = .seconds(28)
         package var whenExhausted = ExhaustedStatus.serviceUnavailable
+        /// `nil` for none.
+        package var accessLog: AccessLogOutput?
         /// For the status page.
         package var version = ""
         /// How often the certificates of TLS listeners are looked at.
         var certificateInterval: Duration = .seconds(30)
+        /// So often an empty line tells whoever waits for work on the cache that it goes on, and the server is looked at.
+        var pulse: Duration = .seconds(1)
         /// For tests of a disk that fails.
         var pageCache = FileAccess.PageCacheCalls()
 

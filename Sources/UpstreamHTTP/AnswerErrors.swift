@@ -14,7 +14,7 @@ extension Answer {
         case 403, 429: rateLimit?.error ?? .denied
         case 404, 410: .notFound
         case 405, 501: isHead ? .headUnsupported : .unavailable(.status(status))
-        case 416: .unusable("the range was refused")
+        case 416: .rangeRefused
         case 300..<400: .unusable("an unexpected redirect")
         default: .unavailable(.status(status))
         }

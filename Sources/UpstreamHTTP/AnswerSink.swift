@@ -70,20 +70,28 @@ final class AnswerSink: TransferSink {
         }
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
-        let (relay, isSuccess) = state.withLock { state in
-            state.received += bytes.count
-            return (state.relay, state.head?.isSuccess == true)
-        }
-        if let relay {
-            do throws(UpstreamError) {
-                return try relay.receive(bytes)
-            } catch {
-                return fail(error)
+    func receive(_ bytes: Span<UInt8>) -> Intake {
+        let (relay, isSuccess) = state.withLock { ($0.relay, $0.head?.isSuccess == true) }
+        if let relay, let answer = handOn(bytes, to: relay) { return answer }
+        // What is handed over again after a rest is counted then.
+        state.withLock { $0.received += bytes.count }
+        guard relay == nil else { return .taken }
+        guard case .keep(let limit) = use, isSuccess else { return keepError(bytes) ? .taken : .refused }
+        return keep(bytes, limit: limit) || fail(.unusable("an answer of more than \(limit) bytes")) ? .taken : .refused
+    }
+
+    /// Hands bytes on; returns what is to be said of them if they were not taken.
+    private func handOn(_ bytes: Span<UInt8>, to relay: BlobRelay) -> Intake? {
+        do throws(UpstreamError) {
+            switch try relay.receive(bytes) {
+            case .taken: return nil
+            case .refused: return .refused
+            case .full(let register): return .full(register)
             }
+        } catch {
+            _ = fail(error)
+            return .refused
         }
-        guard case .keep(let limit) = use, isSuccess else { return keepError(bytes) }
-        return keep(bytes, limit: limit) || fail(.unusable("an answer of more than \(limit) bytes"))
     }
 
     private func keepError(_ bytes: Span<UInt8>) -> Bool {

@@ -26,16 +26,15 @@ final class BlobRelay: Sendable {
 
     func begin() -> Bool { sink.begin(head) }
 
-    /// Hands the bytes on, and returns whether the sink took them.
-    func receive(_ bytes: Span<UInt8>) throws(UpstreamError) -> Bool {
-        let total = received.withLock { received in
-            received += bytes.count
-            return received
-        }
+    /// Hands the bytes on, and returns what the sink did with them.
+    func receive(_ bytes: Span<UInt8>) throws(UpstreamError) -> BlobIntake {
+        let total = received.withLock { $0 } + bytes.count
         if let length = head.length, head.offset + total > length {
             throw .unusable("a blob longer than its head said")
         }
-        return sink.receive(bytes)
+        let intake = sink.receive(bytes)
+        if case .taken = intake { received.withLock { $0 = total } }
+        return intake
     }
 
     /// Checks that all of the blob has come: a server may send a part of the range that was asked for, and call it done.

@@ -126,7 +126,7 @@ final class Requester: Sendable {
     ) async -> TransferError? {
         let timeouts = options.timeouts
         let isBlob = if case .relay = request.use { true } else { false }
-        let transfer = TransferRequest(
+        var transfer = TransferRequest(
             request.method,
             url: request.location.text,
             fields: commonFields + request.fields,
@@ -145,6 +145,11 @@ final class Requester: Sendable {
                 refused: refused
             )
         )
+        if case .relay(let sink, _) = request.use, sink.mayBeFull {
+            // What libcurl holds back while the sink rests is at most this.
+            transfer.limits.chunk = 64 << 10
+            transfer.connection.allowsHTTP2 = false
+        }
         do throws(TransferError) {
             try await transfers.send(transfer, to: sink)
             return nil

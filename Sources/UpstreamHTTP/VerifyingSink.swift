@@ -43,14 +43,14 @@ final class VerifyingSink: BlobSink {
         }
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> BlobIntake {
         let received = state.withLock { state in
             state.hasher?.update(bytes)
             state.received += bytes.count
             return state.received
         }
         progress(received)
-        return true
+        return .taken
     }
 
     /// Whether all that was taken has the digest, once.

@@ -11,8 +11,8 @@ struct CacheCommand: AsyncParsableCommand {
             Asks the running mirror by the control socket in its data directory; where none runs, takes the data \
             directory itself. Images are named as in a pull: nginx, nginx:1.27, ghcr.io/org/app@sha256:…
 
-            Exit codes: 0 done; 1 damage was found, or the image is not held so that it could be pulled without its \
-            upstream; 2 failed; 3 configuration error; 64 usage.
+            Exit codes: 0 done; 1 damage was found and not mended, or an image is not held so that it could be pulled \
+            without its upstream; 2 failed, or no such image; 3 configuration error; 64 usage.
             """,
         subcommands: [
             ListImages.self, ShowImage.self, RemoveImage.self, CollectGarbage.self, VerifyCache.self, ShowStats.self,
@@ -101,7 +101,8 @@ extension CacheCommand {
     struct CollectGarbage: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "gc",
-            abstract: "Remove layers that no image has, and files that nobody knows."
+            abstract: "Remove layers that no image has, and files that nobody knows.",
+            discussion: "A layer stays for an hour after its last use, since its manifest may be about to come."
         )
 
         @OptionGroup var options: Options
@@ -128,7 +129,11 @@ extension CacheCommand {
     struct PinImage: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "pin",
-            abstract: "Keep an image, whatever else must go; it may be pulled later."
+            abstract: "Keep an image, whatever else must go.",
+            discussion: """
+                Eviction, rm and gc leave it and all that it references alone, and it is served without its upstream however \
+                long ago it was checked. It need not have been pulled yet.
+                """
         )
 
         @Argument(help: "The image, as in a pull.")

@@ -5,6 +5,7 @@ import Foundation
 import Locking
 import Logging
 import MirrorCore
+import Posix
 import RegistryHTTP
 import Settings
 
@@ -18,8 +19,8 @@ extension CacheCommand.Options {
     func perform(_ task: CareTask, showing display: @escaping Display) async throws -> [CareReport] {
         var loaded = try CheckConfigCommand.load(config)
         if let dataDir { loaded.settings.dataDirectory = dataDir }
-        // A mirror's log is of no interest here, but for what hinders the work.
-        loaded.settings.log.level = .error
+        // A mirror's log is of no interest here: what it tells of the work is in the reports.
+        loaded.settings.log.level = .critical
         let writer = LogWriter()
         defer { writer.close() }
         let ends = Locked<[CareReport]>([])
@@ -29,16 +30,14 @@ extension CacheCommand.Options {
             if isJSON { console.json(CareLine.report(report)) } else { display(report, console) }
             if report.isEnd { ends.withLock { $0.append(report) } }
         }
+        let work = CacheWork(loaded, Logger(loaded.settings.log, to: writer))
         do {
-            try await CacheWork(loaded, Logger(loaded.settings.log, to: writer)).perform(task, observe)
-        } catch let failure as CacheWork.Failure {
-            console.clear()
-            Console.problem("tidepool: \(failure.message)")
-            throw failure.exitCode
+            try await Interruption.cancelling { try await work.perform(task, observe) }
         } catch {
             console.clear()
-            Console.problem("tidepool: \(error)")
-            throw ExitCode.failed
+            let failure = error as? CacheWork.Failure
+            Console.problem("tidepool: \(failure?.message ?? "\(error)")")
+            throw failure?.exitCode ?? .failed
         }
         console.clear()
         return ends.withLock { $0 }
@@ -56,11 +55,11 @@ struct CacheWork {
             self.exitCode = exitCode
         }
 
-        init(_ error: CareError) {
-            switch error {
-            case .malformed, .upstreamUnknown: self.init("\(error)", .validationFailure)
-            case .unknown: self.init("\(error)", .partlyFailed)
-            case .pinned, .failed, .stopped: self.init("\(error)")
+        init(_ error: CareError, of task: CareTask) {
+            switch (error, task) {
+            case (.malformed, _): self.init("\(error)", .validationFailure)
+            case (.stopped, .verify): self.init("\(error); verify --resume goes on from there")
+            default: self.init("\(error)")
             }
         }
     }
@@ -76,7 +75,11 @@ struct CacheWork {
     func perform(_ task: CareTask, _ observe: @escaping @Sendable (CareReport) -> Void) async throws {
         let settings = loaded.settings
         let socket = "\(settings.dataDirectory)/control.sock"
-        if try await askMirror(task, socket, observe) { return }
+        do {
+            if try await askMirror(task, socket, observe) { return }
+        } catch let error as SystemCallError {
+            throw DataDirectoryError.unusable(path: settings.dataDirectory, error)
+        }
         let mirror: StoredMirror
         do {
             mirror = try StoredMirror(settings, targets: loaded.targets, logger: logger)
@@ -90,7 +93,7 @@ struct CacheWork {
             result = .failure(error)
         }
         await mirror.close()
-        do { try result.get() } catch { throw Failure(error) }
+        do { try result.get() } catch { throw Failure(error, of: task) }
     }
 
     /// Returns `false` when nobody listens.
@@ -119,12 +122,15 @@ struct CacheWork {
         switch answer {
         case .nobody: return false
         case .refused(let status, let message):
-            let exitCode: ExitCode = status == 400 ? .validationFailure : status == 404 ? .partlyFailed : .failed
-            throw Failure(message, exitCode)
+            // What this command asks for is well-formed, but for what a person wrote.
+            throw Failure(message, status == 400 ? .validationFailure : .failed)
         case .answered:
             if let problem = problem.withLock({ $0 }) { throw Failure(problem) }
-            guard hasEnded.withLock({ $0 }) else { throw Failure("\(CareError.stopped)") }
+            guard hasEnded.withLock({ $0 }) else { throw Failure(.stopped, of: task) }
             return true
+        case .cutOff:
+            let isOurs = Task.isCancelled
+            throw Failure(isOurs ? .stopped : .failed("the mirror ended before it was done"), of: task)
         }
     }
 }

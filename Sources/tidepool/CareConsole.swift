@@ -45,11 +45,15 @@ final class CareConsole: Sendable {
 struct ProgressBar {
     var columns: Int
 
+    /// By how much the text before may have been longer.
+    private static let margin = 4
+
     func text(_ progress: CareProgress) -> String {
         // What was stored since is beyond the whole.
         let share = progress.totalBytes > 0 ? min(1, Double(progress.bytes) / Double(progress.totalBytes)) : 1
         let numbers = "\(Int(share * 100))%  \(Amount.bytes(progress.bytes)) of \(Amount.bytes(progress.totalBytes))"
-        let width = min(40, columns - numbers.count - 6)
+        // Brackets, a space, and what is kept to draw over a longer text.
+        let width = min(40, columns - numbers.count - 3 - Self.margin)
         guard width >= 10 else { return padded(numbers) }
         let full = Int(share * Double(width))
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: width - full)
@@ -57,8 +61,7 @@ struct ProgressBar {
     }
 
     private func padded(_ text: String) -> String {
-        // What was longer before is drawn over.
-        text.count < columns ? text + String(repeating: " ", count: min(4, columns - text.count)) : text
+        text + String(repeating: " ", count: max(0, min(Self.margin, columns - text.count)))
     }
 }
 

@@ -25,7 +25,13 @@ struct Composition {
     private let background = Locked<[Task<Void, Never>]>([])
 
     /// Blocks on the disk, and for `lockWait` on another owner of the data directory.
-    init(_ settings: MirrorSettings, targets: [ServedTarget], lockWait: Duration?, logger: Logger) throws {
+    init(
+        _ settings: MirrorSettings,
+        targets: [ServedTarget],
+        lockWait: Duration?,
+        log: LogWriter,
+        logger: Logger
+    ) throws {
         let metrics = Metrics()
         let instanceID = InstanceID.make()
         dataDirectory = try DataDirectory.acquire(path: settings.dataDirectory, waitingUpTo: lockWait)
@@ -54,6 +60,7 @@ struct Composition {
         scrubber = Scrubber(caretaker)
         var options = RegistryServer.Options(settings, instanceID: instanceID)
         options.controlSocket = dataDirectory.controlSocketPath
+        options.accessLog = settings.log.accessLog(to: log)
         server = RegistryServer(
             options: options,
             registry: core,

@@ -2,49 +2,62 @@ import Foundation
 import Locking
 import Logging
 import Posix
+import RegistryHTTP
 import Settings
 
 /// Writes log lines to stderr on a thread of its own, so that a full pipe never stalls an event loop.
 ///
-/// Bounded: lines that come while ``capacity`` of them wait are dropped, and counted in the next line that goes out.
-final class LogWriter: Sendable {
-    private static let capacity = 10_000
+/// The thread writes what has come since it wrote last, and then rests for a moment: with many lines it is woken a few dozen
+/// times a second, and not for each. Bounded: lines that come while ``capacity`` bytes wait are dropped, and counted in the
+/// next that go out.
+final class LogWriter: AccessLines {
+    private struct Waiting {
+        var bytes: [UInt8] = []
+        var dropped = 0
+    }
 
-    private let mailbox = Mailbox<String>()
-    private let waiting = Locked((count: 0, dropped: 0))
+    private static let capacity = 4 << 20
+    private static let rest = Duration.milliseconds(10)
+
+    private let waiting = Locked(Waiting())
+    /// Something waits that nothing has waited before.
+    private let arrivals = Mailbox<Void>()
     private let thread: DedicatedThread
 
     init() {
-        let mailbox = mailbox
-        let waiting = waiting
+        let (waiting, arrivals) = (waiting, arrivals)
         thread = DedicatedThread(name: "log") {
-            while let lines = mailbox.take(upTo: 1000) {
-                let dropped = waiting.withLock { waiting in
-                    defer { waiting.dropped = 0 }
-                    waiting.count -= lines.count
-                    return waiting.dropped
+            while arrivals.take(upTo: .max) != nil {
+                let (bytes, dropped) = waiting.withLock { waiting in
+                    defer { waiting = Waiting() }
+                    return (waiting.bytes, waiting.dropped)
                 }
-                let note = dropped > 0 ? ["(\(dropped) log lines were dropped)"] : []
-                Console.problem((lines + note).joined(separator: "\n"))
+                Console.raw(bytes)
+                if dropped > 0 { Console.problem("(\(dropped) log lines were dropped)") }
+                DedicatedThread.sleep(for: Self.rest)
             }
         }
     }
 
-    func write(_ line: String) {
-        let isTaken = waiting.withLock { waiting in
-            guard waiting.count < Self.capacity else {
+    func write(_ line: [UInt8]) {
+        let isFirst = waiting.withLock { waiting in
+            guard waiting.bytes.count + line.count <= Self.capacity else {
                 waiting.dropped += 1
                 return false
             }
-            waiting.count += 1
-            return true
+            waiting.bytes.append(contentsOf: line)
+            return waiting.bytes.count == line.count
         }
-        if isTaken { _ = mailbox.post(line) }
+        if isFirst { _ = arrivals.post(()) }
+    }
+
+    func write(_ line: String) {
+        write(Array(line.utf8) + [UInt8(ascii: "\n")])
     }
 
     /// Writes what waits, and ends the thread.
     func close() {
-        mailbox.close()
+        arrivals.close()
         thread.join()
     }
 }

@@ -36,6 +36,8 @@ enum ControlClient {
         /// Nobody listens.
         case nobody
         case answered
+        /// The answer broke off: the mirror has ended, or the task was cancelled.
+        case cutOff
         /// Why it was not done.
         case refused(status: Int, message: String)
     }
@@ -48,7 +50,13 @@ enum ControlClient {
         _ body: @escaping @Sendable ([UInt8]) -> Void
     ) async throws -> Answer {
         let sink = LineSink(body)
-        guard let status = try await send(target, method, to: socket, patience, nil, sink) else { return .nobody }
+        let status: Int?
+        do {
+            status = try await send(target, method, to: socket, patience, nil, sink)
+        } catch  where sink.hasBegun || Task.isCancelled {
+            return .cutOff
+        }
+        guard let status else { return Task.isCancelled ? .cutOff : .nobody }
         guard status == 200 else {
             let envelope = try? JSONDecoder().decode(ErrorEnvelope.self, from: Data(sink.refusal))
             return .refused(
@@ -112,16 +120,17 @@ private final class CollectingSink: TransferSink {
 
     func begin(_ head: ResponseHead) -> Bool { true }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> Intake {
         let piece = bytes.indices.map { bytes[$0] }
         body.withLock { $0 += piece }
-        return true
+        return .taken
     }
 }
 
 /// Cuts a body into lines; a refusal's is kept.
 final class LineSink: TransferSink {
     private struct State {
+        var hasBegun = false
         var isRefusal = false
         var pending: [UInt8] = []
     }
@@ -136,14 +145,19 @@ final class LineSink: TransferSink {
         self.body = body
     }
 
+    /// Whether there is an answer.
+    var hasBegun: Bool { state.withLock { $0.hasBegun } }
     var refusal: [UInt8] { state.withLock { $0.pending } }
 
     func begin(_ head: ResponseHead) -> Bool {
-        state.withLock { $0.isRefusal = head.status != 200 }
+        state.withLock { state in
+            state.hasBegun = true
+            state.isRefusal = head.status != 200
+        }
         return true
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> Intake {
         let piece = bytes.indices.map { bytes[$0] }
         let (lines, isTooLong) = state.withLock { state in
             state.pending += piece
@@ -153,6 +167,6 @@ final class LineSink: TransferSink {
             return (lines, state.pending.count > Self.longest)
         }
         for line in lines where !line.isEmpty { body(Array(line)) }
-        return !isTooLong
+        return isTooLong ? .refused : .taken
     }
 }

@@ -57,5 +57,5 @@ struct HealthCommand: AsyncParsableCommand {
 private final class DiscardingSink: TransferSink {
     func begin(_ head: ResponseHead) -> Bool { true }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool { true }
+    func receive(_ bytes: Span<UInt8>) -> Intake { .taken }
 }

@@ -16,7 +16,7 @@ struct ImageSheet {
         ]
         for (name, value) in facts {
             guard let value, !value.isEmpty else { continue }
-            lines.append("  \(padded(name, 8))\(value)")
+            lines.append(padded(name, 8) + value)
         }
         let platforms = image.platforms ?? []
         let held = platforms.filter { $0.isHeld || $0.heldBlobs > 0 }
@@ -46,6 +46,7 @@ struct ImageSheet {
         case .partial:
             "\(image.completePlatforms) of \(image.platformCount) platforms; can be pulled for these without the upstream"
         case .incomplete: "not all; a pull would need the upstream"
+        case .unserved: "enough, but the tag is gone, was checked too long ago, or is refused"
         case .absent: "nothing; a pull would need the upstream"
         }
     }

@@ -31,6 +31,7 @@ final class ListPrinter: Sendable {
     }
 
     func text(for total: ListTotal) -> String {
+        guard total.images > 0 else { return "no images; \(Amount.bytes(total.size)) stored in all" }
         let images = Amount.count(total.images, "image")
         let state =
             total.incomplete == 0
@@ -54,6 +55,7 @@ final class ListPrinter: Sendable {
         case .whole: "all"
         case .partial: "\(image.completePlatforms) of \(image.platformCount)"
         case .incomplete: "incomplete"
+        case .unserved: "not served"
         case .absent: "nothing"
         }
     }

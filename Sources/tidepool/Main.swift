@@ -42,6 +42,11 @@ enum Console {
         try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 
+    /// Writes lines to standard error as they are.
+    static func raw(_ lines: [UInt8]) {
+        try? FileHandle.standardError.write(contentsOf: Data(lines))
+    }
+
     private static func write(_ text: String, to handle: FileHandle) {
         // A reader that has gone away (`| head`) is no failure of ours.
         try? handle.write(contentsOf: Data((text.hasSuffix("\n") ? text : text + "\n").utf8))

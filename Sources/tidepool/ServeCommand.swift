@@ -43,7 +43,7 @@ struct ServeCommand: AsyncParsableCommand {
         defer { writer.close() }
         let logger = Logger(settings.log, to: writer)
         let mirror = try Self.reporting {
-            try Composition(settings, targets: loaded.targets, lockWait: lockWait, logger: logger)
+            try Composition(settings, targets: loaded.targets, lockWait: lockWait, log: writer, logger: logger)
         }
         isStarting.withLock { $0 = false }
         let signal: ServerSignal

@@ -95,6 +95,16 @@ extension UpstreamOptions {
     }
 }
 
+extension LogSettings {
+    /// The access log is what the level `info` has for each request.
+    func accessLog(to lines: any AccessLines) -> RegistryServer.AccessLogOutput? {
+        switch level {
+        case .trace, .debug, .info: RegistryServer.AccessLogOutput(format == .json ? .json : .text, to: lines)
+        case .notice, .warning, .error, .critical: nil
+        }
+    }
+}
+
 extension RegistryServer.Options {
     init(_ settings: MirrorSettings, instanceID: String) {
         self.init(

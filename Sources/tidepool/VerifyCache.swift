@@ -10,7 +10,9 @@ extension CacheCommand {
             abstract: "Read everything again, and compare it with its digests.",
             discussion: """
                 What is bad is put into quarantine/ and fetched again when it is next asked for. The running mirror does \
-                the same all the time, slowly. The exit code is 1 when damage was found, mended or not.
+                the same all the time, slowly. Interrupted, it notes where it was, for --resume.
+
+                The exit code is 1 when damage was found; with --repair, when some of it could not be mended.
                 """
         )
 
@@ -36,8 +38,9 @@ extension CacheCommand {
                 default: break
                 }
             }
-            for case .verified(let total) in ends where total.damaged > 0 || total.unread > 0 {
-                throw ExitCode.partlyFailed
+            for case .verified(let total) in ends {
+                let left = repair ? total.damaged - total.mended : total.damaged
+                if left > 0 || total.unread > 0 { throw ExitCode.partlyFailed }
             }
         }
 

@@ -62,6 +62,7 @@ struct CacheTextTests {
             printer.text(for: ListTotal(images: 4, incomplete: 2, size: 4_200_000_000))
                 == "4 images, 2 could not be pulled without their upstream; 4.2 GB stored in all"
         )
+        #expect(printer.text(for: ListTotal(images: 0, incomplete: 0, size: 0)) == "no images; 0 B stored in all")
         #expect(
             printer.text(for: ListTotal(images: 1, incomplete: 0, size: 999))
                 == "1 image, all can be pulled without their upstreams; 999 B stored in all"
@@ -101,13 +102,13 @@ struct CacheTextTests {
         let text = ImageSheet(now: Self.now).text(of: image)
         let expected = """
             docker.io/library/nginx:1.27
-              digest  sha256:abababababababababababababababababababababababababababababababab
-              held    not all; a pull would need the upstream
-              size    68.2 MB
-              lacks   28.0 MB
-              stored  3 d ago
-              used    5 min ago
-              checked 10 s ago
+            digest  sha256:abababababababababababababababababababababababababababababababab
+            held    not all; a pull would need the upstream
+            size    68.2 MB
+            lacks   28.0 MB
+            stored  3 d ago
+            used    5 min ago
+            checked 10 s ago
 
             PLATFORM            HELD        BLOBS       SIZE       DIGEST
             linux/amd64         all         7 of 7      70.0 MB    cdcdcdcdcdcd
@@ -132,6 +133,10 @@ struct CacheTextTests {
             pins: 1,
             pinnedObjects: 3,
             pinnedBytes: 5_000_000,
+            spoolBytes: 300_000_000,
+            maxSize: 100_000_000_000,
+            maxManifestsSize: 2_000_000_000,
+            minFree: 5_000_000_000,
             repositories: 4,
             tags: 6,
             oldestUse: Self.ago(86_400 * 40),
@@ -140,25 +145,29 @@ struct CacheTextTests {
             deviceBytes: 100_000_000_000
         )
         let expected = """
-            manifests     12, 34.0 kB
+            size          4.5 GB of at most 100.0 GB: blobs and spool
+            manifests     12, 34.0 kB of at most 2.0 GB
             blobs         80, 4.2 GB
             unreferenced  none
             pinned        3, 5.0 MB by 1 pin
+            spool         300.0 MB
             unfinished    none
             repositories  4, 6 tags
             oldest use    40 d ago
             index         1.0 MB
-            device        20.0 GB free of 100.0 GB
+            device        20.0 GB free of 100.0 GB, at least 5.0 GB to stay free
             """
         #expect(CareText.stats(stats, now: Self.now) == expected)
         #expect(
             CareText.removed(RemovedTotal(manifests: 1, blobs: 2, bytes: 3_000_000, orphans: 1, adopted: 2))
-                == "removed 1 manifest, 2 blobs, 1 unknown file: 3.0 MB; took in 2 manifests that the index did not know"
+                == "removed 1 manifest, 2 blobs, 1 unknown file: 3.0 MB; took in 2 files that the index did not know"
         )
         #expect(
             CareText.verified(VerifyTotal(objects: 90, bytes: 4_200_000_000, damaged: 2, mended: 1, orphans: 1))
-                == "90 objects, 4.2 GB: 2 damaged, 1 fetched again; 1 unknown file"
+                == "90 objects, 4.2 GB: 2 damaged, 1 mended; 1 unknown file"
         )
+        #expect(CareText.removed(RemovedTotal()) == "nothing to remove")
+        #expect(CareText.removed(RemovedTotal(records: 1)) == "removed 1 record, and no content")
         #expect(CareText.verified(VerifyTotal(objects: 1, bytes: 5)) == "1 object, 5 B: no damage")
         let damage = DamagedObject(digest: "sha256:ab", kind: "blob", problem: .short, remedy: .unavailable)
         #expect(CareText.damage(damage) == "short blob sha256:ab: NOT fetched again: no upstream gave it")

@@ -69,7 +69,7 @@ struct ProgressLinesTests {
             lines == [
                 "nginx:1.27              [####........]  26.0 MB of  68.2 MB   5.0 MB/s    0:09",
                 "..y-parts:2.19.4-alpine reading manifests",
-                "0 of 2 images, 25.0 MB fetched, 4.2 MB/s",
+                "0 of 2 images, 25.0 MB fetched, 5.0 MB/s",
             ]
         )
     }
@@ -216,7 +216,7 @@ struct TerminalFrameTests {
                 lines.removeLast(lines.count - row - 1)
             case ("l", "?25"): isCursorShown = false
             case ("h", "?25"): isCursorShown = true
-            case ("h", "?2026"), ("l", "?2026"): break
+            case ("h", "?2026"), ("l", "?2026"), ("l", "?7"), ("h", "?7"): break
             default: Issue.record("unknown control \(parameters)\(letter)")
             }
         }

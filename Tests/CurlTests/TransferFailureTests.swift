@@ -131,5 +131,5 @@ final class RefusingSink: TransferSink {
     init(_ part: Part) { self.part = part }
 
     func begin(_ head: ResponseHead) -> Bool { part != .head }
-    func receive(_ bytes: Span<UInt8>) -> Bool { false }
+    func receive(_ bytes: Span<UInt8>) -> Intake { .refused }
 }

@@ -116,10 +116,10 @@ final class CollectingSink: TransferSink {
         return true
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> Intake {
         state.withLock { state in
             for index in bytes.indices { state.bytes.append(bytes[index]) }
         }
-        return true
+        return .taken
     }
 }

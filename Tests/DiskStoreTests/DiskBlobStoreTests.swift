@@ -107,11 +107,11 @@ struct DiskBlobStoreTests {
         let digest = store.digest(of: [1], .sha256)
         let path = "blobs/sha256/\(digest.hex.prefix(2))/\(digest.hex)"
         try directory.makeDirectory(path)
-        #expect(try store.open(digest, .blob) == nil)
+        #expect(throws: StoreError.doubtful) { _ = try store.open(digest, .blob) }
         #expect(rmdir(directory.path(path)) == 0)
         let secret = try directory.write("secret", to: "secret")
         #expect(symlink(secret, directory.path(path)) == 0)
-        #expect(try store.open(digest, .blob) == nil)
+        #expect(throws: StoreError.doubtful) { _ = try store.open(digest, .blob) }
     }
 
     @Test("bytes with another digest are not stored")

@@ -99,10 +99,10 @@ extension EndToEnd {
                 #expect(removed.succeeded && removed.output.hasPrefix("removed 2 manifests, 3 blobs"), "\(removed)")
                 let files = stage.mirror.directory.files(under: "data/blobs")
                 #expect(files.count == Self.plain.blobs.count, "\(files)")
-                #expect(try await Self.cache(stage, "show", "app:1").status == .exited(1))
+                #expect(try await Self.cache(stage, "show", "app:1").status == .exited(2))
                 #expect(try await Self.cache(stage, "show", "org/tool:2").succeeded)
                 #expect(try await Self.cache(stage, "show", "no name").status == .exited(64))
-                #expect(try await Self.cache(stage, "show", "quay.io/a/b").status == .exited(64))
+                #expect(try await Self.cache(stage, "show", "quay.io/a/b").status == .exited(2))
             }
         }
 
@@ -156,7 +156,7 @@ extension EndToEnd {
                 #expect(try await stage.client.get("/v2/org/tool/blobs/\(blob.digest)").isExactly(blob))
                 let metrics = try await stage.client.get("/metrics").text
                 #expect(metrics.contains(#"tidepool_damaged_total{kind="blob"} 1"# + "\n"), "\(metrics)")
-                #expect(stage.mirror.log.contains("stored content is missing or short"))
+                #expect(stage.mirror.log.contains("stored content is bad"))
             }
         }
 
@@ -173,15 +173,25 @@ extension EndToEnd {
                 if !isRunning { await Self.stop(stage) }
                 try harm.befall(path)
                 let mended = try await Self.cache(stage, "verify", "--repair", "--rate", "500MB")
-                #expect(
-                    mended.status == .exited(1) && mended.output.contains("1 damaged, 1 fetched again"),
-                    "\(mended)"
-                )
+                #expect(mended.succeeded && mended.output.contains("1 damaged, 1 mended"), "\(mended)")
                 #expect([UInt8](try Data(contentsOf: URL(filePath: path))) == blob.bytes)
                 let clean = try await Self.cache(stage, "verify", "--json")
                 #expect(clean.succeeded && clean.output.contains(#""damaged":0"#), "\(clean)")
                 // One for the pull and one for the repair.
                 #expect(stage.hub.transfers(of: blob) == 2)
+            }
+        }
+
+        @Test("what was found first is mended later, and the image survives its upstream again")
+        func repairedLater() async throws {
+            try await Stage.run { stage in
+                try await Self.pull(stage)
+                try Harm.flipped.befall(try Self.path(of: Self.plain.largestBlob, stage))
+                #expect(try await Self.cache(stage, "verify").status == .exited(1))
+                #expect(try await Self.cache(stage, "show", "org/tool:2").status == .exited(1))
+                let mended = try await Self.cache(stage, "verify", "--repair")
+                #expect(mended.succeeded && mended.output.contains("1 damaged, 1 mended"), "\(mended)")
+                #expect(try await Self.cache(stage, "show", "org/tool:2").succeeded)
             }
         }
 
@@ -199,6 +209,39 @@ extension EndToEnd {
                 #expect(removed.succeeded && removed.output.contains("1 unknown file"), "\(removed)")
                 #expect(stage.mirror.directory.files(under: "data/blobs").count == 6)
             }
+        }
+
+        @Test("gc on a lost index removes nothing that is good, and all is served again for no quota")
+        func lostIndex() async throws {
+            try await Stage.run { stage in
+                try await Self.pull(stage)
+                await Self.stop(stage)
+                try FileManager.default.removeItem(atPath: stage.mirror.directory.path("data/index"))
+                let removed = try await Self.cache(stage, "gc")
+                #expect(removed.succeeded && removed.output == "nothing to remove\n", "\(removed)")
+                #expect(stage.mirror.directory.files(under: "data/blobs").count == 6)
+                #expect(stage.mirror.directory.files(under: "data/manifests").count == 3)
+                let stats = try await Self.cache(stage, "stats", "--json")
+                #expect(stats.output.contains(#""blobs":6"#) && stats.output.contains(#""manifests":3"#), "\(stats)")
+            }
+        }
+
+        @Test("a directory without a cache, and one that cannot be used, are said to be that")
+        func noCache() async throws {
+            let directory = try TemporaryDirectory("no-cache")
+            let missing = directory.path("none")
+            let none = try await TidepoolProcess.run(["cache", "ls", "--data-dir", missing])
+            #expect(
+                none.status == .exited(2) && none.errors == "tidepool: there is no cache at \(missing)\n",
+                "\(none)"
+            )
+            let file = directory.path("file")
+            try Data().write(to: URL(filePath: file))
+            let unusable = try await TidepoolProcess.run(["cache", "ls", "--data-dir", file])
+            #expect(unusable.status == .exited(2) && unusable.errors.contains("cannot be used"), "\(unusable)")
+            let empty = try directory.makeDirectory("empty")
+            let nothing = try await TidepoolProcess.run(["cache", "ls", "--data-dir", empty])
+            #expect(nothing.succeeded && nothing.output == "no images; 0 B stored in all\n", "\(nothing)")
         }
 
         @Test("the survival report names what an outage would take")

@@ -7,63 +7,7 @@ import Testing
 extension EndToEnd {
     @Suite("The cache looks after itself")
     struct CareTests {
-        private static let cdn = RequestMatcher(.GET, role: .cdn)
-
         private static func path(_ blob: Content) -> String { "/v2/library/app/blobs/\(blob.digest)" }
-
-        /// What the files of blobs and spools have at this moment.
-        private static func bytes(in directory: TemporaryDirectory) -> Int {
-            ["data/blobs", "data/spool"]
-                .flatMap { name in directory.files(under: name).map { directory.path("\(name)/\($0)") } }
-                .reduce(0) { sum, path in
-                    let size = try? FileManager.default.attributesOfItem(atPath: path)[.size]
-                    return sum + ((size as? UInt64).map { Int($0) } ?? 0)
-                }
-        }
-
-        @Test("transfers cut at any place reach their clients whole, for hardly more bytes from the upstream")
-        func cuts() async throws {
-            try await Stage.run { stage in
-                let blobs = (0..<50).map { Content(seed: 4000 + UInt64($0), count: 2 << 20) }
-                for blob in blobs { stage.hub.publish(blob, as: "library/app") }
-                var random = SeededRandom(seed: 41)
-                // Each transfer breaks again and again, until all of these are used up.
-                for _ in 0..<120 {
-                    stage.hub.script(Self.cdn, .cut(after: Int.random(in: 300_000..<700_000, using: &random)))
-                }
-                try await withThrowingTaskGroup { group in
-                    for blob in blobs {
-                        group.addTask { try await stage.client.get(Self.path(blob)).isExactly(blob) }
-                    }
-                    for try await isExact in group { #expect(isExact) }
-                }
-                try await stage.client.waitUntilStored(blobs: blobs.count)
-                let received = try await stage.client.metric("tidepool_upstream_received_bytes_total")
-                let whole = blobs.reduce(0) { $0 + $1.count }
-                #expect(received >= whole && Double(received) <= 1.02 * Double(whole), "\(received) of \(whole)")
-            }
-        }
-
-        @Test("a fill that was killed half way goes on by Range")
-        func killed() async throws {
-            let blob = Content(seed: 4100, count: 4 << 20)
-            let hub = try await ScriptedHub.start()
-            let barrier = Barrier()
-            hub.publish(blob, as: "library/app")
-            hub.script(Self.cdn, .stall(after: 2 << 20, until: barrier))
-            var mirror = try await RestartingMirror(upstream: hub.endpoint, TidepoolProcess.Options())
-            _ = await (try mirror.client.start("GET", Self.path(blob))).bodyBytes(atLeast: 1 << 20)
-            try await mirror.crash()
-            barrier.open()
-            #expect(try await mirror.client.get(Self.path(blob)).isExactly(blob))
-            let range = hub.log.matching(Self.cdn).last?.request.headers["range"].first
-            let start = range.flatMap { Int($0.drop { !$0.isNumber }.dropLast()) }
-            #expect(start.map { $0 >= 1 << 20 } ?? false, "\(range ?? "no range")")
-            try await mirror.settle(blobs: 1, manifests: 0)
-            #expect(mirror.process.directory.files(under: "data/spool").isEmpty)
-            try await mirror.end()
-            await hub.stop()
-        }
 
         @Test("the bound holds while ten times as much is pulled, and manifests stay")
         func bounded() async throws {
@@ -74,25 +18,16 @@ extension EndToEnd {
                 #expect(try await stage.client.get("/v2/library/app/manifests/1").status == 200)
                 let blobs = (0..<80).map { Content(seed: 4300 + UInt64($0), count: 1 << 20) }
                 for blob in blobs { stage.hub.publish(blob, as: "library/app") }
-                let directory = stage.mirror.directory
-                let watch = Task {
-                    var most = 0
-                    while !Task.isCancelled {
-                        most = max(most, Self.bytes(in: directory))
-                        try? await Task.sleep(for: .milliseconds(2))
-                    }
-                    return most
-                }
-                for start in stride(from: 0, to: blobs.count, by: 4) {
-                    try await withThrowingTaskGroup { group in
-                        for blob in blobs[start..<start + 4] {
-                            group.addTask { try await stage.client.get(Self.path(blob)).isExactly(blob) }
+                let most = try await DiskWatch.most(in: stage.mirror.directory) {
+                    for start in stride(from: 0, to: blobs.count, by: 4) {
+                        try await withThrowingTaskGroup { group in
+                            for blob in blobs[start..<start + 4] {
+                                group.addTask { try await stage.client.get(Self.path(blob)).isExactly(blob) }
+                            }
+                            for try await isExact in group { #expect(isExact) }
                         }
-                        for try await isExact in group { #expect(isExact) }
                     }
                 }
-                watch.cancel()
-                let most = await watch.value
                 #expect(most <= (8 << 20) / 100 * 101, "\(most) bytes at a time")
                 #expect(most >= 4 << 20, "the cache is hardly used: \(most) bytes")
                 #expect(try await stage.client.metric("tidepool_evictions_total") > 60)
@@ -153,7 +88,7 @@ extension EndToEnd {
 
 extension TestClient {
     /// The sum of a metric's series.
-    fileprivate func metric(_ name: String) async throws -> Int {
+    func metric(_ name: String) async throws -> Int {
         try await get("/metrics").text.split(separator: "\n")
             .filter { $0.hasPrefix(name) }
             .compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }

@@ -153,7 +153,11 @@ struct DegradationStage: Sendable {
         let status = await mirror.waitForExit()
         #expect(status == .exited(0), "tidepool ended with \(String(describing: status)):\n\(mirror.log)")
         #expect(hub.complaints.isEmpty, "the Hub complains: \(hub.complaints)")
-        #expect(mirror.directory.files(under: "data/spool").isEmpty, "something is left in the spool")
+        // What a broken transfer has left is for the next, unless there is the whole blob.
+        let stored = mirror.directory.files(under: "data/blobs").compactMap { $0.split(separator: "/").last }
+        for spool in mirror.directory.files(under: "data/spool") {
+            #expect(!stored.contains { spool.contains($0) }, "\(spool) is of no use")
+        }
         #expect(SecretScan.leaks(of: hub.secrets, in: ["log": mirror.log]) == [])
         #expect(SecretScan.leaks(of: hub.secrets, below: mirror.dataDirectory) == [])
     }

@@ -118,6 +118,7 @@ final class SlowClient {
         while true {
             switch reader.next(wake: {}) {
             case .send(let file, let range): bytes += contents(of: file, range)
+            case .sendBytes(let piece): bytes += piece
             case .wait: return false
             case .finished: return true
             case .failed(let error): throw error
@@ -139,6 +140,7 @@ final class SlowClient {
         let (stream, wake) = AsyncStream<Void>.makeStream()
         switch reader.next(wake: { wake.yield() }) {
         case .send(let file, let range): bytes += contents(of: file, range)
+        case .sendBytes(let piece): bytes += piece
         case .wait: for await _ in stream { break }
         case .finished: return true
         case .failed(let error): throw error

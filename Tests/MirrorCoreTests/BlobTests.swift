@@ -346,12 +346,12 @@ struct BlobTests {
         #expect(bench.hub.count(.blob) == 1)
     }
 
-    @Test("a disk that is full fails the clients and leaves nothing behind")
-    func diskFull() async throws {
+    @Test("a disk that fails writes fails the clients and leaves nothing behind")
+    func diskFails() async throws {
         let bench = Bench()
         let digest = bench.hub.add(blob: bytes)
-        bench.store.failAppends(after: 100_000, with: .full)
-        await #expect(throws: MirrorError.unavailable(reason: "disk_full", retryAfter: nil)) {
+        bench.store.failAppends(after: 0, with: .failed(call: "write", errno: 5))
+        await #expect(throws: MirrorError.unavailable(reason: "storage", retryAfter: nil)) {
             try await bench.blob(digest)
         }
         #expect(bench.metrics.value(of: .flights) == 0)

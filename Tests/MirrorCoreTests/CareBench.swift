@@ -16,8 +16,16 @@ struct CareBench {
     let bench = Bench()
     let caretaker: Caretaker
 
-    init() {
+    /// With an index that knows all that is on the disk, or with one that is new.
+    init(isIndexNew: Bool = false) {
+        if !isIndexNew { bench.index.post([.rebuilt]) }
         caretaker = Caretaker(of: bench.mirror, index: bench.index, store: bench.store) { 4096 }
+    }
+
+    /// Turns the clock to the time of day, by which the index in memory notes uses.
+    func catchUp() {
+        let now = bench.clock.timekeeper.wall()
+        bench.clock.advance(by: .milliseconds(WallTime.now().milliseconds - now.milliseconds + 60_000))
     }
 
     /// Adds an image to the Hub; layers of one text are one blob.

@@ -45,6 +45,36 @@ struct CareImageTests {
         }
     }
 
+    @Test("an image whose tag was checked too long ago would not be served, unless it is pinned")
+    func checkedLongAgo() async throws {
+        let care = CareBench()
+        try await care.pull("1", care.publish("nginx", "1", "config", "layer"))
+        care.bench.clock.advance(by: .seconds(31 * 86_400))
+        #expect(try await care.show("nginx:1").survival == .unserved)
+        #expect(try await care.images(incompleteOnly: true).map(\.reference) == ["docker.io/library/nginx:1"])
+        // What the report says is what a client would see.
+        care.bench.hub.change { $0.outage = [.headManifest: .unavailable(.refused)] }
+        await #expect(throws: MirrorError.self) { try await care.bench.manifest("1") }
+        try await care.reports(.pin("nginx:1"))
+        #expect(try await care.show("nginx:1").survival == .whole)
+        #expect(try await care.bench.manifest("1").bytes != nil)
+    }
+
+    @Test("what is left of an upstream that is no longer configured can be shown and removed")
+    func formerUpstream() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer")
+        try await care.pull("1", image)
+        let repository = Repository(upstream: UpstreamName("quay.io"), name: try RepositoryName("org/app"))
+        let record = try #require(care.bench.index.tag(OCI.Tag("1"), in: care.bench.repository("nginx")))
+        care.bench.index.post([.tag(try OCI.Tag("1"), in: repository, record)])
+        #expect(try await care.images().map(\.reference).contains("quay.io/org/app:1"))
+        #expect(try await care.show("quay.io/org/app:1").survival == .absent)
+        #expect(try await care.removed(.remove("quay.io/org/app:1")).records == 1)
+        #expect(try await care.show("nginx:1").survival == .whole)
+        await #expect(throws: CareError.upstreamUnknown("gcr.io")) { try await care.show("gcr.io/org/app:1") }
+    }
+
     @Test("a list has each image with its own size; shared layers are in the total once")
     func list() async throws {
         let care = CareBench()
@@ -157,12 +187,15 @@ struct CareImageTests {
         }
         try await care.reports(.unpin("nginx:1"))
         #expect(try await !care.show("nginx:1").isPinned)
-        await #expect(throws: CareError.self) { try await care.reports(.unpin("nginx:1")) }
+        await #expect(throws: CareError.notPinned("docker.io/library/nginx:1")) {
+            try await care.reports(.unpin("nginx:1"))
+        }
     }
 
     @Test("the sums are of what there is")
     func stats() async throws {
         let care = CareBench()
+        let limits = care.bench.mirror.context.keeper.limits
         let image = care.publish("nginx", "1", "config", "layer")
         let stray = care.bench.hub.add(blob: Array("stray".utf8))
         try await care.pull("1", image)
@@ -177,7 +210,8 @@ struct CareImageTests {
         #expect(stats.manifests == 1 && stats.blobs == 3 && stats.tags == 1 && stats.repositories == 1)
         #expect(stats.unreferencedBlobs == 1 && stats.unreferencedBytes == 5)
         #expect(stats.pins == 1 && stats.pinnedObjects == 3)
-        #expect(stats.unfinished == 1 && stats.unfinishedBytes == 3)
+        #expect(stats.unfinished == 1 && stats.unfinishedBytes == 3 && stats.spoolBytes == 3)
+        #expect(stats.maxSize == nil && stats.minFree == limits.minFree && stats.maxManifestsSize == nil)
         #expect(stats.indexBytes == 4096 && stats.oldestUse != nil)
     }
 }

@@ -58,6 +58,69 @@ struct CareRemovalTests {
         #expect(try await care.show("nginx:amd").survival == .whole)
     }
 
+    @Test("a tag of one platform goes, and the index that lists it can be pulled as before")
+    func platformOfAnIndex() async throws {
+        let care = CareBench()
+        let amd = care.publish("nginx", "amd", "amd config", "amd layer")
+        _ = try care.publish(index: "1", of: [("linux/amd64", amd)])
+        _ = try await care.bench.manifest("1", "nginx")
+        try await care.pull("amd", amd)
+        #expect(try await care.removed(.remove("nginx:amd")) == RemovedTotal(records: 1))
+        #expect(try await care.show("nginx:1").survival == .whole)
+        // Named by its digest it goes all the same.
+        #expect(try await care.removed(.remove("nginx@\(amd.digest)")).manifests == 1)
+        #expect(try await care.show("nginx:1").survival == .incomplete)
+    }
+
+    @Test("what is pinned by its digest outlives its tag, and is not removed by its digest either")
+    func pinnedDigest() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer")
+        try await care.pull("1", image)
+        try await care.reports(.pin("nginx@\(image.digest)"))
+        #expect(try await care.removed(.remove("nginx:1")) == RemovedTotal(records: 1))
+        #expect(try await care.show("nginx@\(image.digest)").survival == .whole)
+        await #expect(throws: CareError.pinned("docker.io/library/nginx@\(image.digest)")) {
+            try await care.reports(.remove("nginx@\(image.digest)"))
+        }
+    }
+
+    @Test("an image that is removed by its digest takes its tags with it")
+    func byDigest() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer")
+        try await care.pull("1", image)
+        let removed = try await care.removed(.remove("nginx@\(image.digest)"))
+        #expect(removed.manifests == 1 && removed.blobs == 2 && removed.records == 1)
+        #expect(try await care.images().isEmpty)
+    }
+
+    @Test("a lost index is completed before anything is decided on it")
+    func lostIndex() async throws {
+        let care = CareBench(isIndexNew: true)
+        let layer = Array("layer".utf8)
+        let document = #"{"schemaVersion":2,"layers":[{"mediaType":"a/b","digest":"\#(sha256(layer))","size":5}]}"#
+        let manifest = Array(document.utf8)
+        let stray = Array("its manifest is not here".utf8)
+        for (bytes, kind) in [(layer, ContentKind.blob), (stray, .blob), (manifest, .manifest)] {
+            try await care.bench.store.store(bytes, as: sha256(bytes), kind)
+        }
+        care.catchUp()
+        #expect(try await care.removed(.collect) == RemovedTotal())
+        #expect(care.isStored(sha256(layer), .blob) && care.isStored(sha256(manifest), .manifest))
+        #expect(care.isStored(sha256(stray), .blob), "for an hour")
+        #expect(!care.bench.index.isRebuildPending)
+    }
+
+    @Test("nothing is removed while a lost index cannot be completed")
+    func indexCannotBeCompleted() async throws {
+        let care = CareBench(isIndexNew: true)
+        try await care.bench.store.store([1], as: sha256([1]), .blob)
+        care.bench.index.failCommits(with: .full)
+        await #expect(throws: CareError.self) { try await care.reports(.collect) }
+        #expect(care.bench.store.bytes(of: sha256([1]), .blob) == [1])
+    }
+
     @Test("gc removes blobs that no manifest has once nobody has used them for an hour")
     func garbage() async throws {
         let care = CareBench()
@@ -66,26 +129,29 @@ struct CareRemovalTests {
         try await care.pull("1", image)
         _ = try await care.bench.blob(stray)
         await care.bench.settled()
-        let now = care.bench.clock.timekeeper.wall()
-        care.bench.clock.advance(by: .milliseconds(WallTime.now().milliseconds - now.milliseconds + 60_000))
+        care.catchUp()
         #expect(try await care.removed(.collect).blobs == 0)
         care.bench.clock.advance(by: .seconds(3600))
         let removed = try await care.removed(.collect)
         #expect(removed.blobs == 1 && removed.bytes == 5)
         #expect(!care.isStored(stray, .blob))
-        #expect(try await care.show("nginx:1").survival == .whole)
+        #expect(image.blobs.allSatisfy { care.isStored($0, .blob) })
     }
 
-    @Test("gc removes files that the index does not know, and takes manifests in that cost quota")
+    @Test("gc removes files that the index does not know, and takes in manifests and what they name")
     func orphans() async throws {
         let care = CareBench()
         let blob = Array("orphan".utf8)
-        let manifest = Array(#"{"schemaVersion":2,"layers":[]}"#.utf8)
+        let layer = Array("layer".utf8)
+        let document = #"{"schemaVersion":2,"layers":[{"mediaType":"a/b","digest":"\#(sha256(layer))","size":5}]}"#
+        let manifest = Array(document.utf8)
         try await care.bench.store.store(blob, as: sha256(blob), .blob)
+        try await care.bench.store.store(layer, as: sha256(layer), .blob)
         try await care.bench.store.store(manifest, as: sha256(manifest), .manifest)
         care.bench.store.damage(sha256([7]), .manifest, to: [8])
         let removed = try await care.removed(.collect)
-        #expect(removed.orphans == 2 && removed.adopted == 1)
+        #expect(removed.orphans == 2 && removed.adopted == 2)
+        #expect(care.isStored(sha256(layer), .blob))
         #expect(care.bench.store.bytes(of: sha256(blob), .blob) == nil)
         #expect(care.bench.store.bytes(of: sha256([7]), .manifest) == nil)
         #expect(care.isStored(sha256(manifest), .manifest))

@@ -31,6 +31,10 @@ final class FakeUpstream: Upstream {
         /// Spoils the byte at the offset, in so many transfers.
         var spoiled: (offset: Int, times: Int)?
         var ignoresRange = false
+        /// How often a sink has let a transfer rest, and what all have taken.
+        var rests = 0
+        var refusals = 0
+        var handedOver = 0
         /// Fails blob transfers after their last byte.
         var endsWith: UpstreamError?
     }
@@ -64,6 +68,15 @@ final class FakeUpstream: Upstream {
     func change(_ body: (inout Content) -> Void) {
         content.withLock { body(&$0) }
     }
+
+    /// How often a sink has let a transfer rest.
+    var rests: Int { content.withLock { $0.rests } }
+
+    /// How many transfers sinks have refused, at their heads or later.
+    var refusals: Int { content.withLock { $0.refusals } }
+
+    /// The bytes of blobs that sinks have taken.
+    var handedOver: Int { content.withLock { $0.handedOver } }
 
     /// The errand of the last read of a manifest.
     var lastErrand: Errand? { errand.withLock { $0 } }
@@ -187,7 +200,9 @@ final class FakeUpstream: Upstream {
         }
         guard let bytes, has(digest, repository) else { throw .notFound }
         let start = plan.ignoresRange ? 0 : offset
+        if start > 0, start >= bytes.count { throw .rangeRefused }
         guard sink.begin(BlobHead(offset: start, length: plan.omitsLength ? nil : bytes.count)) else {
+            content.withLock { $0.refusals += 1 }
             throw .refusedBySink
         }
         var position = start
@@ -196,12 +211,33 @@ final class FakeUpstream: Upstream {
             if let gate = plan.gate, position < gate.offset { end = min(end, gate.offset) }
             if let gate = plan.gate, position == gate.offset { await gate.gate.wait() }
             if let cut { end = min(end, start + cut) }
-            guard sink.receive(bytes[position..<end].span) else { throw .refusedBySink }
+            try await hand(bytes[position..<end], to: sink)
             position = end
             if Task.isCancelled { throw .cancelled }
             if let cut, position >= start + cut, position < bytes.count { throw .unavailable(.truncated) }
         }
         if let error = plan.endsWith { throw error }
+    }
+
+    /// Hands over a piece, as often as the sink wants a rest first.
+    private func hand(_ piece: ArraySlice<UInt8>, to sink: any BlobSink) async throws(UpstreamError) {
+        while true {
+            let intake = sink.receive(piece.span)
+            switch intake {
+            case .taken:
+                content.withLock { $0.handedOver += piece.count }
+                return
+            case .refused:
+                content.withLock { $0.refusals += 1 }
+                throw .refusedBySink
+            case .full(let register):
+                content.withLock { $0.rests += 1 }
+                let (stream, goOn) = AsyncStream<Void>.makeStream()
+                register { goOn.yield() }
+                for await _ in stream { break }
+                if Task.isCancelled { throw .cancelled }
+            }
+        }
     }
 
     func tags(in repository: RepositoryName, for errand: Errand) async throws(UpstreamError) -> [String] {

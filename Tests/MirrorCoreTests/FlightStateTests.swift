@@ -20,6 +20,8 @@ struct FlightStateTests {
     func next(_ state: inout FlightState, _ position: inout FlightState.Position) -> String {
         switch state.next(for: &position, wake: {}) {
         case .send(_, let range): "\(range.lowerBound)..<\(range.upperBound)"
+        case .sendBytes(let bytes): "\(bytes.count) bytes"
+        case nil: "passed"
         case .wait: "wait"
         case .finished: "finished"
         case .failed(let error): error.label
@@ -135,5 +137,23 @@ struct FlightStateTests {
         _ = state.verified(commonPrefixes: [10, 50_000])
         #expect(next(&state, &readers[0]) == "corrupt")
         #expect(next(&state, &readers[1]) == "50000..<\(length)")
+    }
+
+    @Test("readers of a flight that is handed over go on by themselves, unless what they have came from a wrong file")
+    func handedOver() {
+        var state = FlightState()
+        _ = state.began(file: file, length: length)
+        state.received(bytes: 50_000)
+        var fresh = position(0..<length)
+        var early = position(0..<length)
+        #expect(next(&state, &early) == "0..<50000")
+        _ = state.mismatched()
+        _ = state.began(file: file, length: length)
+        var waiting = position(0..<length)
+        #expect(next(&state, &waiting) == "wait")
+        #expect(state.passed().count == 1)
+        #expect(next(&state, &fresh) == "passed")
+        #expect(next(&state, &waiting) == "passed")
+        #expect(next(&state, &early) == "corrupt")
     }
 }

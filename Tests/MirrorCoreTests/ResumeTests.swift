@@ -42,6 +42,27 @@ struct ResumeTests {
         #expect(bench.isStored(digest))
     }
 
+    @Test("what was killed before it landed is all there: the upstream has nothing behind it, and the digest decides")
+    func completeUnnoted() async throws {
+        let (bench, digest) = try bench(leaving: bytes.count)
+        #expect(try await bench.blob(digest) == bytes)
+        await bench.settled()
+        #expect(bench.hub.requests.filter { $0.kind == .blob }.map(\.offset) == [bytes.count])
+        #expect(bench.isStored(digest))
+        #expect(bench.store.unfinishedBlobs.isEmpty)
+    }
+
+    @Test("what is longer than the blob is discarded, and the blob comes from the start")
+    func tooLong() async throws {
+        let bench = Bench()
+        let digest = bench.hub.add(blob: bytes)
+        bench.store.leave(bytes + [0], of: digest)
+        #expect(try await bench.blob(digest) == bytes)
+        await bench.settled()
+        #expect(bench.hub.requests.filter { $0.kind == .blob }.map(\.offset) == [bytes.count + 1, 0])
+        #expect(bench.isStored(digest))
+    }
+
     @Test("a repository that is not proved to have the blob asks first, for nothing")
     func unproved() async throws {
         let (bench, digest) = try bench(leaving: 400_000, isProved: false)

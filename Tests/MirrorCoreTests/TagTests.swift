@@ -157,6 +157,27 @@ struct TagTests {
         await #expect(throws: MirrorError.self) { try await bench.manifest("1") }
     }
 
+    @Test("a pinned tag is served however long ago it was checked, and when upstream has it no more")
+    func pinned() async throws {
+        let bench = Bench { $0.staleIfError = .seconds(100) }
+        bench.hub.add(tag: "1", manifest: document)
+        _ = try await bench.manifest("1")
+        let pin = try (Reference("1"), bench.repository("nginx"))
+        bench.index.post([.pinned(pin.0, in: pin.1, since: bench.clock.timekeeper.wall())])
+        bench.clock.advance(by: .seconds(10_000))
+        bench.hub.change { $0.outage = [.headManifest: .unavailable(.dns)] }
+        #expect(try await bench.manifest("1").head.outcome.staleReason == "dns")
+        bench.hub.change { content in
+            content.outage = [:]
+            content.tags = [:]
+        }
+        bench.clock.advance(by: .seconds(61))
+        #expect(try await bench.manifest("1").head.outcome.staleReason == "gone")
+        bench.index.post([.unpinned(pin.0, in: pin.1)])
+        bench.clock.advance(by: .seconds(61))
+        await #expect(throws: MirrorError.manifestUnknown) { try await bench.manifest("1") }
+    }
+
     @Test("a check that takes longer than revalidate_within is finished in the background")
     func slowCheck() async throws {
         let bench = Bench()

@@ -41,6 +41,18 @@ struct UpkeepTests {
         #expect(bench.index.totals().blobBytes <= 700_000)
     }
 
+    @Test("what was evicted after it was found is not recorded")
+    func foundAndEvicted() async throws {
+        let bench = Bench()
+        let held = try await put(bytes, .blob, in: bench)
+        let gone = sha256([1])
+        let changes: [IndexChange] = [.blob(gone, size: 1), .blob(held, size: bytes.count)]
+        #expect(try await bench.mirror.recordFound(changes) == 1)
+        #expect(bench.isStored(held) && !bench.isStored(gone))
+        await bench.mirror.record(found: .blob(gone, size: 1))
+        #expect(!bench.isStored(gone))
+    }
+
     @Test("a blob on the disk is given before it is recorded, once the repository is proved to have it")
     func adoptedBlob() async throws {
         let bench = Bench()

@@ -94,6 +94,81 @@ struct VerificationTests {
         #expect(!care.isStored(image.blobs[1], .blob))
     }
 
+    @Test("a manifest's file is written again from the index, and no upstream is asked", arguments: [true, false])
+    func restored(repairs: Bool) async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer")
+        try await care.pull("1", image)
+        let good = care.bench.store.bytes(of: image.digest, .manifest)
+        care.bench.store.damage(image.digest, .manifest, to: [1])
+        let asked = care.bench.hub.requests.count
+        #expect(try await care.damage(.verify(VerifyOptions(repairs: repairs))).map(\.remedy) == [.restored])
+        #expect(care.bench.store.bytes(of: image.digest, .manifest) == good)
+        #expect(care.bench.store.quarantined == [image.digest])
+        #expect(care.bench.hub.requests.count == asked)
+    }
+
+    @Test("what was found bad before is fetched by a later repair, unless somebody had it fetched")
+    func repairedLater() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer", "another layer")
+        try await care.pull("1", image)
+        for blob in image.blobs.dropFirst() { care.bench.store.damage(blob, .blob, to: [1]) }
+        #expect(try await care.verified().damaged == 2)
+        _ = try await care.bench.blob(image.blobs[1])
+        await care.bench.settled()
+        // In a process that did not find it.
+        let later = Caretaker(of: care.bench.mirror, index: care.bench.index, store: care.bench.store)
+        let found = Locked<[CareReport]>([])
+        try await later.perform(.verify(VerifyOptions(repairs: true))) { report in found.withLock { $0.append(report) }
+        }
+        let expected = DamagedObject(
+            digest: "\(image.blobs[2])",
+            kind: "blob",
+            problem: .short,
+            remedy: .fetched
+        )
+        #expect(found.withLock { $0.first } == .damage(expected))
+        #expect(try await care.show("nginx:1").survival == .whole)
+        #expect(care.bench.index.bookmark(.damage) == nil)
+        #expect(try await care.verified(.verify(VerifyOptions(repairs: true))).damaged == 0)
+    }
+
+    @Test("one that is ended early leaves its place, to the object")
+    func endedEarly() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer", "another layer", "a fourth")
+        try await care.pull("1", image)
+        // The second blob is bad; whoever hears of it leaves.
+        let second = try #require(image.blobs.sorted { $0.hex < $1.hex }.dropFirst().first)
+        care.bench.store.damage(second, .blob, to: [1])
+        await #expect(throws: CareError.stopped) {
+            try await care.caretaker.perform(.verify(VerifyOptions())) { _ throws(CareError) in throw .stopped }
+        }
+        let rest = try await care.verified(.verify(VerifyOptions(resumes: true)))
+        // Of a manifest and four blobs two were done, and one is lost.
+        #expect(rest.objects == 2 && rest.damaged == 0)
+    }
+
+    @Test("two at the same time would mend each other's finds: the second is refused")
+    func busy() async throws {
+        let care = CareBench()
+        let image = care.publish("nginx", "1", "config", "layer")
+        try await care.pull("1", image)
+        care.bench.store.damage(image.blobs[0], .blob, to: [1])
+        let second = Locked<CareError?>(nil)
+        try await care.caretaker.perform(.verify(VerifyOptions())) { report throws(CareError) in
+            guard case .damage = report else { return }
+            do throws(CareError) {
+                try await care.caretaker.perform(.verify(VerifyOptions())) { _ in }
+            } catch {
+                second.withLock { $0 = error }
+            }
+        }
+        #expect(second.withLock { $0 } == .busy("verification"))
+        #expect(try await care.verified().damaged == 0)
+    }
+
     @Test("one that was ended goes on where it was")
     func resume() async throws {
         let care = CareBench()

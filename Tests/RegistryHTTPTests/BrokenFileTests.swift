@@ -13,8 +13,11 @@ private let digest = Digest(repeating: 0xab)
 struct BrokenFileTests {
     private let request = "GET /v2/a/blobs/\(digest) HTTP/1.1\r\nHost: m\r\n\r\n"
 
-    @Test("a file cut short while it is sent cuts the connection, and the log names the digest")
-    func truncated() async throws {
+    @Test(
+        "a file cut short while it is sent cuts the connection at once, and the log names the digest",
+        arguments: [48 << 20, (48 << 20) + 12_345, 1000, 0]
+    )
+    func truncated(size: Int) async throws {
         try await withServer { live in
             let file = try TemporaryFile([UInt8](repeating: 7, count: 64 << 20))
             live.registry.script.withLock { $0.cachedBlobs[digest] = file }
@@ -22,7 +25,7 @@ struct BrokenFileTests {
             try await client.send(request)
             // The client takes no more, so most windows are still to come.
             _ = try await client.bytes(1)
-            ftruncate(file.descriptor, 48 << 20)
+            ftruncate(file.descriptor, off_t(size))
             #expect(try await client.response().isComplete == false)
             try await eventually { live.log.all.contains { $0.contains("error=read_failed") } }
             #expect(live.log.all.contains { $0.hasPrefix("error stored content") && $0.contains("\(digest)") })

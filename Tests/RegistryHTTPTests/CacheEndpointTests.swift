@@ -11,7 +11,12 @@ struct CacheEndpointTests {
     private let path = "/tmp/tp-cache-\(UInt32.random(in: .min ... .max)).sock"
 
     private func withControlSocket(_ body: (LiveServer) async throws -> Void) async throws {
-        try await withServer({ $0.controlSocket = path }, body: body)
+        let configure = { (options: inout RegistryServer.Options) in
+            options.controlSocket = path
+            // A busy machine is no reason for empty lines here.
+            options.pulse = .seconds(60)
+        }
+        try await withServer(configure, body: body)
     }
 
     private func request(_ call: CacheCall, method: String? = nil) async throws -> RawResponse {
@@ -71,6 +76,10 @@ struct CacheEndpointTests {
             live.cache.script.withLock { $0.reports = reports }
             let response = try await request(CacheCall(.list(incompleteOnly: false)))
             #expect(response["content-type"] == "application/x-ndjson" && response.isComplete)
+            #expect(
+                response["transfer-encoding"] == "chunked",
+                "so that a list that breaks off is told from a short one"
+            )
             let lines = try response.body.split(separator: UInt8(ascii: "\n")).map { try CareLine(json: Array($0)) }
             #expect(lines == reports.map { .report($0) })
             let expected = """
@@ -99,8 +108,9 @@ struct CacheEndpointTests {
     @Test(
         "a failure before the first report is a status, and its text",
         arguments: [
-            (CareError.malformed("x y"), 400), (.upstreamUnknown("quay.io"), 400), (.unknown("nginx:1"), 404),
-            (.pinned("nginx:1"), 409), (.failed("the index has no room"), 500),
+            (CareError.malformed("x y"), 400), (.upstreamUnknown("quay.io"), 404), (.unknown("nginx:1"), 404),
+            (.notPinned("nginx:1"), 404), (.busy("verification"), 409), (.pinned("nginx:1"), 409),
+            (.failed("the index has no room"), 500),
         ]
     )
     func failures(error: CareError, status: Int) async throws {
@@ -133,12 +143,25 @@ struct CacheEndpointTests {
                 script.reports = [.progress(CareProgress(objects: 1, bytes: 2, totalBytes: 3))]
                 script.isEndless = true
             }
-            let client = try await RawClient(unixSocket: path)
-            try await client.send("POST /-/api/cache/verify HTTP/1.1\r\nHost: t\r\n\r\n")
-            _ = try await client.bytes(1000)
-            client.closeOutput()
-            client.reset()
+            try await askAndLeave()
             try await eventually { live.cache.wasStopped }
+        }
+    }
+
+    private func askAndLeave() async throws {
+        let client = try await RawClient(unixSocket: path)
+        try await client.send("POST /-/api/cache/verify HTTP/1.1\r\nHost: t\r\n\r\n")
+        _ = try await client.bytes(1000)
+        // It closes when it goes.
+    }
+
+    @Test("HTTP/1.0, which has no chunks, is refused")
+    func oldProtocol() async throws {
+        try await withControlSocket { live async throws in
+            let client = try await RawClient(unixSocket: path)
+            try await client.send("GET /-/api/cache/ls HTTP/1.0\r\n\r\n")
+            #expect(try await client.response().status == 505)
+            #expect(live.cache.tasks.isEmpty)
         }
     }
 

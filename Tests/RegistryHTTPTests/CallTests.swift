@@ -277,9 +277,9 @@ struct CallTests {
     @Test("a time of day is told with its date where that is another day")
     func minutes() {
         let now = Int64(784_111_777_000)
-        #expect(DateHeader.minute(of: WallTime(milliseconds: now), now: now) == "08:49 UTC")
+        #expect(HTTPTime.minute(of: WallTime(milliseconds: now), now: now) == "08:49 UTC")
         let tomorrow = WallTime(milliseconds: now + 86_400_000)
-        #expect(DateHeader.minute(of: tomorrow, now: now) == "08:49 UTC on 07 Nov")
+        #expect(HTTPTime.minute(of: tomorrow, now: now) == "08:49 UTC on 07 Nov")
     }
 
     @Test(

@@ -85,7 +85,7 @@ struct BlobTests {
     func refused() async throws {
         final class Refusing: BlobSink {
             func begin(_ head: BlobHead) -> Bool { false }
-            func receive(_ bytes: Span<UInt8>) -> Bool { false }
+            func receive(_ bytes: Span<UInt8>) -> BlobIntake { .refused }
         }
         let server = LoopbackServer { _ in .reply(200, body: [1]) }
         let subject = try Subject(server.url(""))

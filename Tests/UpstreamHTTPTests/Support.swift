@@ -151,11 +151,11 @@ final class BlobRecorder: BlobSink {
         return true
     }
 
-    func receive(_ bytes: Span<UInt8>) -> Bool {
+    func receive(_ bytes: Span<UInt8>) -> BlobIntake {
         state.withLock { state in
             for index in bytes.indices { state.bytes.append(bytes[index]) }
         }
-        return true
+        return .taken
     }
 }
 

@@ -82,7 +82,7 @@ struct PrewarmCommand: AsyncParsableCommand {
         for warning in loaded.warnings { Console.problem("warning: \(warning)") }
         if check { return Console.result(CheckText.text(loaded, file: file, json: json)) }
         if let tagsFile { return try explain(loaded, tagsIn: tagsFile) }
-        let outcome = try await Interruption.ending { try await work(loaded) }
+        let outcome = try await Interruption.cancelling { try await work(loaded) }
         if outcome != .done { throw ExitCode(outcome.rawValue) }
     }
 

@@ -78,15 +78,10 @@ extension PrewarmText {
         if let stop = report.stop { lines.append(Line(text: text(for: stop, report), isProblem: true)) }
         let counts = ImageResult.Status.allCases.map { (status: $0, count: report.count($0)) }
         let parts = counts.filter { $0.count > 0 }.map { "\($0.count) \($0.status.rawValue)" }
-        let images = Amount.count(report.images.count, "image")
-        lines.append(
-            Line(
-                text:
-                    "\(([images + (parts.isEmpty ? "" : ":")] + [parts.joined(separator: ", ")]).joined(separator: " "))"
-                    + "; \(Amount.count(report.manifestReads, "manifest read")), \(Amount.bytes(report.bytes))"
-                    + " in \(Clock.duration(report.duration))"
-            )
-        )
+        let images = Amount.count(report.images.count, "image") + (parts.isEmpty ? "" : ": ")
+        let work = "\(Amount.count(report.manifestReads, "manifest read")), \(Amount.bytes(report.bytes))"
+        let time = Clock.duration(report.duration)
+        lines.append(Line(text: "\(images)\(parts.joined(separator: ", ")); \(work) in \(time)"))
         return lines
     }
 

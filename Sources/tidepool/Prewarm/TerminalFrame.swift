@@ -15,6 +15,8 @@ struct TerminalFrame {
         static let eraseBelow = escape + "J"
         static let beginUpdate = escape + "?2026h"
         static let endUpdate = escape + "?2026l"
+        static let clipLines = escape + "?7l"
+        static let breakLines = escape + "?7h"
         static func up(_ count: Int) -> String { count > 0 ? "\(escape)\(count)A" : "" }
     }
 
@@ -28,8 +30,9 @@ struct TerminalFrame {
         var text = drawn.isEmpty ? Control.hideCursor : ""
         text += Control.beginUpdate + "\r" + Control.up(rows(columns: columns) - 1)
         for line in above { text += line + Control.eraseToEndOfLine + "\r\n" }
-        text += lines.map { $0 + Control.eraseToEndOfLine }.joined(separator: "\r\n")
-        text += Control.eraseBelow + Control.endUpdate
+        // A terminal that has become narrower, and has not said so yet, clips lines rather than break them.
+        text += Control.clipLines + lines.map { $0 + Control.eraseToEndOfLine }.joined(separator: "\r\n")
+        text += Control.breakLines + Control.eraseBelow + Control.endUpdate
         drawn = lines.map(\.count)
         if lines.isEmpty { text += Control.showCursor }
         return text

@@ -5,6 +5,8 @@ import MirrorCore
 final class FakeGrowingBlob: GrowingBlob {
     private struct State {
         var landed = 0
+        /// What has landed, where it is in no file.
+        var bytes: [UInt8]?
         var isComplete = false
         var failure: MirrorError?
         var wakes: [@Sendable () -> Void] = []
@@ -15,9 +17,11 @@ final class FakeGrowingBlob: GrowingBlob {
     let file: TemporaryFile
     private let state = Locked(State())
 
-    init(length: Int?) throws {
+    /// `isPassed` has its bytes in memory, as a blob that there is no room for.
+    init(length: Int?, isPassed: Bool = false) throws {
         self.length = length
         file = try TemporaryFile([])
+        state.withLock { $0.bytes = isPassed ? [] : nil }
     }
 
     /// How many readers have not left.
@@ -30,7 +34,10 @@ final class FakeGrowingBlob: GrowingBlob {
 
     func grow(by bytes: [UInt8]) {
         file.append(bytes, at: state.withLock { $0.landed })
-        change { $0.landed += bytes.count }
+        change {
+            $0.landed += bytes.count
+            $0.bytes?.append(contentsOf: bytes)
+        }
     }
 
     /// Claims bytes that the file does not have.
@@ -70,12 +77,19 @@ final class FakeGrowingBlob: GrowingBlob {
             let step: ReadStep = blob.state.withLock { state in
                 if let failure = state.failure { return .failed(failure) }
                 let available = min(state.landed, end)
+                if available > position, let bytes = state.bytes {
+                    return .sendBytes(Array(bytes[position..<available]))
+                }
                 if available > position { return .send(file, position..<available) }
                 if position == end || state.isComplete { return .finished }
                 state.wakes.append(wake)
                 return .wait
             }
-            if case .send(_, let range) = step { self.position = range.upperBound }
+            switch step {
+            case .send(_, let range): self.position = range.upperBound
+            case .sendBytes(let bytes): self.position += bytes.count
+            default: break
+            }
             return step
         }
 

@@ -16,6 +16,9 @@ final class FakeRegistry: Registry {
         /// Awaited before any asynchronous answer.
         var gate: Gate?
         var calls: [String] = []
+        var revision = 1
+        /// How long hits of manifests may be kept by the edge.
+        var lifetime = Duration.zero
     }
 
     struct Manifest {
@@ -30,6 +33,12 @@ final class FakeRegistry: Registry {
     }
 
     let script = Locked(Script())
+
+    var revision: Int { script.withLock { $0.revision } }
+
+    func lifetime(of reference: Reference, in repository: Repository) -> Duration {
+        script.withLock { $0.lifetime }
+    }
 
     var calls: [String] { script.withLock { $0.calls } }
 

@@ -35,10 +35,11 @@ func withServer<Value>(
         instanceID: "test-instance"
     )
     options.eventLoops = 1
+    let log = LogLines()
+    options.accessLog = .init(.text, to: log)
     configure(&options)
     let registry = FakeRegistry()
     let metrics = Metrics()
-    let log = LogLines()
     let administration = FakeAdministration()
     let cache = FakeCache()
     let server = RegistryServer(
@@ -80,10 +81,14 @@ func eventually(_ condition: () -> Bool) async throws {
 }
 
 /// Collects what is logged.
-final class LogLines: Sendable {
+final class LogLines: AccessLines {
     private let lines = Locked<[String]>([])
 
     var all: [String] { lines.withLock { $0 } }
+
+    func write(_ line: [UInt8]) {
+        lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
+    }
 
     var logger: Logger { Logger(label: "test") { _ in Handler(lines: self) } }
 

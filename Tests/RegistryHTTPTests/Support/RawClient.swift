@@ -32,9 +32,7 @@ final class RawClient: Sendable {
                 Glibc.close(descriptor)
                 throw Closed()
             }
-            // A server that does not answer fails the test, and does not hang it.
-            var limit = timeval(tv_sec: 20, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            Self.limitWaiting(on: descriptor)
             return descriptor
         }
     }
@@ -57,8 +55,15 @@ final class RawClient: Sendable {
                 Glibc.close(descriptor)
                 throw Closed()
             }
+            Self.limitWaiting(on: descriptor)
             return descriptor
         }
+    }
+
+    /// A server that does not answer fails the test, and does not hang it.
+    private static func limitWaiting(on descriptor: Int32) {
+        var limit = timeval(tv_sec: 20, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { Glibc.close(descriptor) }

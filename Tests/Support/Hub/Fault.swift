@@ -19,6 +19,8 @@ package enum Fault: Sendable {
     case chunked
     case without(header: String)
     case with(header: String, value: String)
+    /// All of the content comes, whatever `Range` asked for.
+    case ignoreRange
     /// Every byte after the head is sent, but the head claims another length.
     case claimLength(Int)
 

@@ -78,8 +78,9 @@ extension HubState {
         let signature = secret("1790000000-")
         signatures[signature] = content.digest
         let hex = content.digest.hex
+        let host = options.cdnHosts[signatures.count % options.cdnHosts.count]
         let location = """
-            \(origin(.cdn))/registry-v2/docker/registry/v2/blobs/sha256/\(hex.prefix(2))/\(hex)/data?verify=\(signature)
+            http://\(host):\(ports[.cdn] ?? 0)/registry-v2/docker/registry/v2/blobs/sha256/\(hex.prefix(2))/\(hex)/data?verify=\(signature)
             """
         return HubReply(.temporaryRedirect, ["location": location, "content-type": "application/octet-stream"])
     }

@@ -48,6 +48,8 @@ package struct HubOptions: Sendable {
     package var tagPageSize = 100
     /// Blobs are answered 307 to the CDN; otherwise by the registry itself.
     package var redirectsBlobs = true
+    /// The names of the CDN, in the order in which redirects give them.
+    package var cdnHosts = ["127.0.0.1"]
 
     package init() {}
 }

@@ -38,6 +38,11 @@ struct ReplyPlan: Sendable {
         case .without(let header): removedHeaders.append(header)
         case .with(let header, let value): addedHeaders.append((header, value))
         case .claimLength(let length): claimedLength = length
+        case .ignoreRange:
+            guard reply.range != nil else { return }
+            reply.range = nil
+            reply.status = .ok
+            reply.headers.remove(name: "content-range")
         }
     }
 

@@ -42,13 +42,24 @@ extension MemoryBlobStore {
         from position: WalkPosition
     ) async throws(StoreError) -> StoredBatch {
         let files = state.withLock { $0.files.filter { $0.key.kind == kind } }
-        let contents = files.map { StoredContent(digest: $0.key.digest, size: $0.value.size) }
+        let doubtful = state.withLock(\.doubtful)
+        let contents =
+            files.map { name, file in
+                StoredContent(digest: name.digest, size: file.size, isDoubtful: doubtful.contains(name))
+            }
             .sorted { "\($0.digest)" < "\($1.digest)" }
-        // A batch each, so that whoever walks is seen to come back for more.
-        let rest = contents.dropFirst(position.rawValue)
-        let next = rest.count > 1 ? WalkPosition(rawValue: position.rawValue + 1) : nil
-        let progress = next.map { Double($0.rawValue) / Double(contents.count) } ?? 1
+        // A batch each, so that whoever walks is seen to come back for more; by name, so that nothing is passed over when
+        // something before it is removed.
+        let rest = contents.filter { Self.place(of: $0.digest) >= position.rawValue }
+        let next = rest.dropFirst().first.map { WalkPosition(rawValue: Self.place(of: $0.digest)) }
+        let progress = next == nil ? 1 : 1 - Double(rest.count - 1) / Double(contents.count)
         return StoredBatch(contents: Array(rest.prefix(1)), foreign: [], next: next, progress: progress)
+    }
+
+    /// Where content is in a walk: by its algorithm, and then by the first 56 bits of its digest.
+    private static func place(of digest: Digest) -> Int {
+        let algorithm = Digest.Algorithm.allCases.firstIndex(of: digest.algorithm) ?? 0
+        return algorithm << 56 | (Int(digest.hex.prefix(14), radix: 16) ?? 0)
     }
 
     package func check(
@@ -63,13 +74,28 @@ extension MemoryBlobStore {
         if let size, bytes.count < size { return .short(bytes.count) }
         await pace?.spend(bytes.count)
         if Task.isCancelled { throw .failed(call: "store", errno: 125) }
-        return self.digest(of: bytes, digest.algorithm) == digest ? .intact : .damaged
+        guard self.digest(of: bytes, digest.algorithm) == digest else { return .damaged }
+        state.withLock { _ = $0.doubtful.remove(name) }
+        return .intact
+    }
+
+    package func confirm(
+        _ digest: Digest,
+        _ kind: ContentKind,
+        size: Int?
+    ) async throws(StoreError) -> Confirmation {
+        let verdict = try await check(digest, kind, size: size, pace: nil)
+        guard verdict == .intact, let file = leased(Name(digest: digest, kind: kind)) else {
+            return .bad(verdict == .intact ? .missing : verdict)
+        }
+        return .intact(file)
     }
 
     package func quarantine(_ digest: Digest, _ kind: ContentKind) async throws(StoreError) -> Bool {
         let name = Name(digest: digest, kind: kind)
         return state.withLock { state in
             state.unreadable.remove(name)
+            state.doubtful.remove(name)
             guard state.files.removeValue(forKey: name) != nil else { return false }
             state.quarantined.append(name)
             return true

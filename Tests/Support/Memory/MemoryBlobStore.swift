@@ -24,6 +24,7 @@ package final class MemoryBlobStore: BlobStore {
         var leases: [Name: Int] = [:]
         var quarantined: [Name] = []
         var unreadable: Set<Name> = []
+        var doubtful: Set<Name> = []
         var space = StoreSpace(free: 1 << 40, total: 1 << 40)
         var openSpools = 0
         var spoolsMade = 0
@@ -75,18 +76,42 @@ package final class MemoryBlobStore: BlobStore {
 
     /// Takes content away, as eviction, damage or a careless administrator would.
     package func remove(_ digest: Digest, _ kind: ContentKind) {
-        state.withLock { _ = $0.files.removeValue(forKey: Name(digest: digest, kind: kind)) }
+        let name = Name(digest: digest, kind: kind)
+        state.withLock { state in
+            state.files[name] = nil
+            state.doubtful.remove(name)
+        }
     }
 
     /// Puts other bytes under a name, as a disk that rots would.
-    package func damage(_ digest: Digest, _ kind: ContentKind, to bytes: [UInt8]) {
+    ///
+    /// A store can tell that somebody has touched a file, but not what a disk does: `isNoticed` is which of the two it is.
+    package func damage(_ digest: Digest, _ kind: ContentKind, to bytes: [UInt8], isNoticed: Bool = true) {
         let file = MemoryFile(bytes)
-        state.withLock { $0.files[Name(digest: digest, kind: kind)] = file }
+        let name = Name(digest: digest, kind: kind)
+        state.withLock { state in
+            state.files[name] = file
+            if isNoticed { state.doubtful.insert(name) }
+        }
     }
 
-    /// From now on `check` finds that content unreadable.
+    /// Makes content doubtful that is right, as copying the directory would.
+    package func touch(_ digest: Digest, _ kind: ContentKind) {
+        state.withLock { _ = $0.doubtful.insert(Name(digest: digest, kind: kind)) }
+    }
+
+    /// Whether content has to be hashed before it can be opened.
+    package func isDoubtful(_ digest: Digest, _ kind: ContentKind) -> Bool {
+        state.withLock { $0.doubtful.contains(Name(digest: digest, kind: kind)) }
+    }
+
+    /// From now on that content cannot be opened, and `check` finds it unreadable.
     package func makeUnreadable(_ digest: Digest, _ kind: ContentKind) {
-        state.withLock { _ = $0.unreadable.insert(Name(digest: digest, kind: kind)) }
+        let name = Name(digest: digest, kind: kind)
+        state.withLock { state in
+            state.unreadable.insert(name)
+            state.doubtful.insert(name)
+        }
     }
 
     /// Leaves the beginning of a blob, as a process that was killed would.
@@ -111,6 +136,11 @@ package final class MemoryBlobStore: BlobStore {
     package func open(_ digest: Digest, _ kind: ContentKind) throws(StoreError) -> (any StoredFile)? {
         if let failure = state.withLock({ $0.openFailure }) { throw failure }
         let name = Name(digest: digest, kind: kind)
+        guard !isDoubtful(digest, kind) else { throw .doubtful }
+        return leased(name)
+    }
+
+    func leased(_ name: Name) -> LeasedMemoryFile? {
         let found = state.withLock { state -> MemoryFile? in
             guard let file = state.files[name] else { return nil }
             state.leases[name, default: 0] += 1
@@ -138,10 +168,20 @@ package final class MemoryBlobStore: BlobStore {
         return MemorySpool(for: digest, in: self)
     }
 
+    package func verifier(of digest: Digest) -> any BlobVerifier { MemoryVerifier(of: digest, in: self) }
+
     package func store(_ bytes: [UInt8], as digest: Digest, _ kind: ContentKind) async throws(StoreError) {
         if let failure = state.withLock({ $0.storeFailure }) { throw failure }
-        let file = MemoryFile(bytes)
-        state.withLock { $0.files[Name(digest: digest, kind: kind)] = file }
+        put(MemoryFile(bytes), Name(digest: digest, kind: kind))
+    }
+
+    /// Lands a file.
+    func put(_ file: MemoryFile, _ name: Name) {
+        state.withLock { state in
+            state.files[name] = file
+            state.doubtful.remove(name)
+            state.unreadable.remove(name)
+        }
     }
 
     package func digest(of bytes: [UInt8], _ algorithm: Digest.Algorithm) -> Digest {

@@ -50,6 +50,8 @@ package final class MemoryCacheIndex: CacheIndex {
     /// Every change that was taken, in order.
     package var history: [IndexChange] { state.withLock { $0.history } }
 
+    package var revision: Int { state.withLock { $0.history.count } }
+
     /// From now on `commit` fails with this and changes nothing; `nil` ends it.
     package func failCommits(with error: IndexError?) {
         state.withLock { $0.commitFailure = error }

@@ -64,6 +64,8 @@ final class MemorySpool: Spool {
         }
     }
 
+    func verifier() -> (any BlobVerifier)? { MemoryVerifier(of: digest, after: contents.bytes, in: store) }
+
     func commonPrefix(with other: any Spool) async throws(StoreError) -> Int {
         guard let other = other as? MemorySpool else { return 0 }
         return zip(contents.bytes, other.contents.bytes).prefix { $0 == $1 }.count
@@ -77,8 +79,8 @@ final class MemorySpool: Spool {
             return true
         }
         guard mayLand else { throw .failed(call: "land", errno: 22) }
+        store.put(contents, MemoryBlobStore.Name(digest: digest, kind: .blob))
         store.state.withLock { state in
-            state.files[MemoryBlobStore.Name(digest: digest, kind: .blob)] = contents
             state.unfinished[digest] = nil
             state.openSpools -= 1
         }

@@ -1,24 +1,8 @@
-import Locking
 import MirrorCore
 import Posix
 
-/// The `Date` header's value, formatted once a second.
-final class DateHeader: Sendable {
-    private struct Cached {
-        var second: Int64
-        var text: String
-    }
-
-    private let cached = Locked(Cached(second: -1, text: ""))
-
-    var now: String {
-        let second = WallClock.milliseconds / 1000
-        return cached.withLock { cached in
-            if cached.second != second { cached = Cached(second: second, text: Self.text(second: second)) }
-            return cached.text
-        }
-    }
-
+/// Times as they are written in headers, in the log, and for people.
+enum HTTPTime {
     /// A stored time as HTTP writes it.
     static func text(of time: WallTime) -> String {
         text(second: time.milliseconds / 1000)
@@ -33,12 +17,22 @@ final class DateHeader: Sendable {
     }
 
     /// The IMF-fixdate of RFC 9110, 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
-    private static func text(second: Int64) -> String {
+    static func text(second: Int64) -> String {
         let days = Int(second / 86400)
-        let time = Int(second % 86400)
         let date = civil(daysSince1970: days)
-        let clock = [time / 3600, time / 60 % 60, time % 60].map(padded).joined(separator: ":")
-        return "\(weekdays[days % 7]), \(padded(date.day)) \(months[date.month - 1]) \(date.year) \(clock) GMT"
+        let day = "\(weekdays[days % 7]), \(padded(date.day)) \(months[date.month - 1]) \(date.year)"
+        return "\(day) \(clock(second: second)) GMT"
+    }
+
+    /// The date and time of RFC 3339, in UTC and without what is below the second: `1994-11-06T08:49:37`.
+    static func timestamp(second: Int64) -> String {
+        let date = civil(daysSince1970: Int(second / 86400))
+        return "\(date.year)-\(padded(date.month))-\(padded(date.day))T\(clock(second: second))"
+    }
+
+    private static func clock(second: Int64) -> String {
+        let time = Int(second % 86400)
+        return [time / 3600, time / 60 % 60, time % 60].map(padded).joined(separator: ":")
     }
 
     /// The Gregorian date, counted in eras of 400 years that begin on the first of March.

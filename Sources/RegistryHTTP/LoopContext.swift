@@ -1,0 +1,46 @@
+import MirrorCore
+import NIOCore
+import Posix
+
+/// What the connections of one event loop share; confined to it.
+final class LoopContext {
+    let answers = PreparedAnswers()
+    let clock = LoopClock()
+    let log: AccessLog
+
+    init(_ server: ServerContext) {
+        log = AccessLog(server.options.accessLog, metrics: server.metrics, clock: clock)
+    }
+}
+
+/// The time of day as responses and the log tell it, formatted once a second.
+final class LoopClock {
+    private var second: Int64 = -1
+    private var formattedDate: [UInt8] = []
+    private var formattedTime: [UInt8] = []
+
+    /// `Date: Sun, 06 Nov 1994 08:49:37 GMT`, with the line's end.
+    var dateLine: [UInt8] {
+        _ = milliseconds()
+        return formattedDate
+    }
+
+    /// Appends `1994-11-06T08:49:37.123Z`.
+    func appendTimestamp(to bytes: inout [UInt8]) {
+        let rest = milliseconds()
+        bytes.append(contentsOf: formattedTime)
+        for digit in [rest / 100, rest / 10 % 10, rest % 10] { bytes.append(UInt8(ascii: "0") + UInt8(digit)) }
+        bytes.append(UInt8(ascii: "Z"))
+    }
+
+    /// Brings it up to the second; returns the milliseconds beyond it.
+    private func milliseconds() -> Int64 {
+        let now = WallClock.milliseconds
+        if now / 1000 != second {
+            second = now / 1000
+            formattedDate = Array("Date: \(HTTPTime.text(second: second))\r\n".utf8)
+            formattedTime = Array("\(HTTPTime.timestamp(second: second)).".utf8)
+        }
+        return now % 1000
+    }
+}

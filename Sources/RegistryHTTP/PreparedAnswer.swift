@@ -1,0 +1,108 @@
+import MirrorCore
+import NIOCore
+import NIOHTTP1
+import OCI
+
+/// A hit that can be sent again as it is, but for the last lines of its head.
+///
+/// Confined to one event loop.
+final class PreparedAnswer {
+    /// For how long the registry would answer the same.
+    struct Validity {
+        var revision: Int
+        var end: NIODeadline
+    }
+
+    /// Whose access the log notes; what differs from one request to the next is not in it.
+    let record: AccessRecord
+    private let validity: Validity
+    /// The status line and the header lines that stay.
+    private let head: ByteBuffer
+    private let body: ByteBuffer
+    private let requests: Counter
+    private let sentBytes: Counter
+    private let seconds: Histogram.Series
+
+    /// Takes what the exchange was answered with; the body is empty for a HEAD.
+    init(
+        _ head: ResponseHead,
+        _ body: ByteBuffer,
+        _ record: AccessRecord,
+        method: HTTPMethod,
+        validity: Validity,
+        metrics: Metrics
+    ) {
+        self.record = record
+        self.body = body
+        self.validity = validity
+        var bytes = ByteBuffer()
+        head.write(to: &bytes, version: .http1_1)
+        self.head = bytes
+        requests = metrics.requests(record, method)
+        sentBytes = metrics.counter(of: .sentBytes, record.cacheLabel)
+        seconds = metrics.requestSeconds.series(record.kind.rawValue, record.cacheLabel)
+    }
+
+    /// The memory that it takes, roughly, in bytes.
+    var cost: Int { head.readableBytes + body.readableBytes + 512 }
+    var bodySize: Int { body.readableBytes }
+
+    func holds(at revision: Int, _ now: NIODeadline) -> Bool {
+        validity.revision == revision && now < validity.end
+    }
+
+    /// The response: in one piece, or with its body in a second.
+    func pieces(ending end: ResponseEnd, _ allocator: ByteBufferAllocator) -> (ByteBuffer, ByteBuffer?) {
+        let isShort = body.readableBytes <= Exchange.longestCopy
+        let capacity = head.readableBytes + ResponseEnd.capacity + (isShort ? body.readableBytes : 0)
+        var bytes = allocator.buffer(capacity: capacity)
+        bytes.writeImmutableBuffer(head)
+        end.write(to: &bytes)
+        if isShort { bytes.writeImmutableBuffer(body) }
+        return (bytes, isShort ? nil : body)
+    }
+
+    /// Counts one request that was answered with it.
+    func count(_ duration: Duration) {
+        requests.add()
+        if bodySize > 0 { sentBytes.add(bodySize) }
+        seconds.observe(duration)
+    }
+}
+
+/// The hits of one event loop that can be sent again as they are, by target: what is asked for most is asked again soon.
+///
+/// A hit answered so costs one look into a dictionary, and neither the index nor the file system; it stays true while
+/// nothing was committed to the index, and within its time. Bounded; confined to its event loop.
+final class PreparedAnswers {
+    private var gets: [String: PreparedAnswer] = [:]
+    private var heads: [String: PreparedAnswer] = [:]
+    private var cost = 0
+
+    /// So much memory they may take.
+    private static let mostBytes = 2 << 20
+    /// A larger body is not worth keeping: sending it is what costs.
+    static let largestBody = 64 << 10
+
+    /// The answer to a request that asks for nothing special.
+    func answer(to request: HTTPRequestHead, at revision: Int, _ now: NIODeadline) -> PreparedAnswer? {
+        guard let answer = request.method == .GET ? gets[request.uri] : heads[request.uri],
+            answer.holds(at: revision, now)
+        else { return nil }
+        return answer
+    }
+
+    func keep(_ answer: PreparedAnswer, for request: HTTPRequestHead) {
+        if cost + answer.cost > Self.mostBytes {
+            // What is asked for often is back at once.
+            gets.removeAll(keepingCapacity: true)
+            heads.removeAll(keepingCapacity: true)
+            cost = 0
+        }
+        cost += answer.cost
+        let old =
+            request.method == .GET
+            ? gets.updateValue(answer, forKey: request.uri) : heads.updateValue(answer, forKey: request.uri)
+        if let old { cost -= old.cost }
+    }
+}
