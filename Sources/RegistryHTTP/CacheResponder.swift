@@ -26,11 +26,6 @@ enum CacheResponder {
                 refuseMethod(exchange, allowing: call.task.changesState ? "POST" : "GET")
                 return
             }
-            guard exchange.request.version == .http1_1 else {
-                // HTTP/1.0 has no chunks: an answer that breaks off would look complete.
-                refuse(exchange, .httpVersionNotSupported, "this takes HTTP/1.1", "version")
-                return
-            }
             perform(call.task, for: exchange)
         } catch .parameter(let name) {
             refuse(exchange, .badRequest, "the parameter \"\(name)\" is missing or wrong", "parameter")

@@ -32,6 +32,11 @@ final class LineStream {
     }
 
     func run(_ work: @escaping @Sendable (_ emit: @escaping Emit) async -> Failure?) {
+        guard exchange.request.version == .http1_1 else {
+            // HTTP/1.0 has no chunks: an answer that breaks off would look complete.
+            CacheResponder.refuse(exchange, .httpVersionNotSupported, "this takes HTTP/1.1", "version")
+            return
+        }
         let stream = NIOLoopBound(self, eventLoop: exchange.eventLoop)
         let eventLoop = exchange.eventLoop
         exchange.onCutShort { self.end() }
