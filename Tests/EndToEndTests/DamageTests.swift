@@ -91,7 +91,7 @@ extension EndToEnd {
         func repairs(harm: Harm, isRunning: Bool) async throws {
             let hub = try await ScriptedHub.start()
             hub.publish(Self.image, as: "library/app", tags: ["1"])
-            var mirror = try await RestartingMirror(upstream: hub.endpoint, TidepoolProcess.Options())
+            let mirror = try await RestartingMirror(upstream: hub.endpoint, TidepoolProcess.Options())
             let blob = Self.image.largestBlob
             #expect(try await mirror.client.get("/v2/library/app/manifests/1").status == 200)
             #expect(try await mirror.client.get("/v2/library/app/blobs/\(blob.digest)").isExactly(blob))
