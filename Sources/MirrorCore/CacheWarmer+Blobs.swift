@@ -39,9 +39,14 @@ extension CacheWarmer {
         let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
         var iterator = wakes.makeAsyncIterator()
         let reader = blob.reader(of: 0..<(blob.length ?? .max))
+        var passed = 0
         while !Task.isCancelled {
             switch reader.next(wake: { wake.yield() }) {
             case .send(_, let range): progress(range.upperBound)
+            // There is no room for it: it is passed through, to nobody.
+            case .sendBytes(let bytes):
+                passed += bytes.count
+                progress(passed)
             case .wait: guard await iterator.next() != nil else { return nil }
             case .finished: return nil
             case .failed(let error): return error

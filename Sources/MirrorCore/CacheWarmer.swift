@@ -103,7 +103,8 @@ extension CacheWarmer {
         _ digest: Digest,
         in repository: Repository
     ) async throws(MirrorError) -> HeldManifest? {
-        guard let stored = try core.stored(digest) else { return nil }
+        let inquiry = try core.inquire(of: repository, for: caller())
+        guard let stored = try await core.stored(digest, inquiry) else { return nil }
         let isProved = core.index.membership(of: digest, as: .manifest, in: repository) != nil
         return HeldManifest(bytes: try await bytes(of: stored.content), isProved: isProved)
     }

@@ -75,7 +75,7 @@ extension EndToEnd {
             ] {
                 #expect(result.errors.contains(text), "\(text) is not in\n\(result)")
             }
-            #expect(result.output.hasSuffix("ocync.yaml: valid, 1 registry, 3 mappings, 5 warnings\n"), "\(result)")
+            #expect(result.output.hasSuffix("ocync.yaml: valid, 1 registry, 3 mappings, 6 warnings\n"), "\(result)")
         }
 
         @Test("a file that is missing, or no text, is a configuration error")
