@@ -8,10 +8,20 @@ import Glibc
 package enum PageCache {
     /// Whether a read of that part of a file would not wait for the disk.
     ///
-    /// Takes microseconds (one probe in 64 KiB). A file that cannot be probed counts as present: the read itself is then the
+    /// Takes microseconds (one probe in 256 KiB). A file that cannot be probed counts as present: the read itself is then the
     /// one to fail or wait.
     package static func holds(_ descriptor: Int32, offset: Int, count: Int) -> Bool {
         cposix_is_resident(descriptor, offset, count) != 0
+    }
+
+    /// That part of a file, if all of it can be read without waiting for the disk.
+    ///
+    /// `nil` too where the file is shorter or cannot be read, and on file systems that do not tell.
+    package static func bytes(_ descriptor: Int32, offset: Int, count: Int) -> [UInt8]? {
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = max(0, unsafe cposix_read_resident(descriptor, buffer.baseAddress, count, offset))
+        }
+        return bytes.count == count ? bytes : nil
     }
 
     /// Reads that part of a file into memory, and waits for it: on a thread that may block.

@@ -55,11 +55,18 @@ enum BlobResponder {
         _ head: ResponseHead,
         to exchange: Exchange
     ) {
-        guard exchange.begin(head) else { return }
-        guard !exchange.isHead else {
-            exchange.end()
+        if exchange.isHead {
+            exchange.respond(head)
             return
         }
+        // What is small goes out with its head, and costs no more than that.
+        if case .file(let range)? = segments.first, segments.count == 1,
+            let bytes = exchange.server.files.bytesAtHand(range, of: file)
+        {
+            exchange.respond(head, exchange.allocator.buffer(bytes: bytes))
+            return
+        }
+        guard exchange.begin(head) else { return }
         FileSender.send(segments, of: file, to: exchange) { exchange.end() }
     }
 

@@ -64,6 +64,8 @@ final class Exchange {
     var isOpen: Bool { state != .ended }
     var isWaiting: Bool { state == .waiting }
     var eventLoop: any EventLoop { context.eventLoop }
+    /// What this event loop's connections share.
+    var loop: LoopContext { connection.loop }
     var allocator: ByteBufferAllocator { context.channel.allocator }
     /// Whether file regions can be sent as they are; through TLS they must be read first.
     var sendsFileRegions: Bool { connection.sendsFileRegions }
@@ -113,7 +115,7 @@ final class Exchange {
         isChunked = head.isChunked && !isHead
         var bytes = allocator.buffer(capacity: 1024)
         described(head).write(to: &bytes, version: request.version)
-        ResponseEnd(id: id, date: connection.loop.clock.dateLine, persistence: persistence).write(to: &bytes)
+        ResponseEnd(id: id, date: loop.clock.dateLine, persistence: persistence).write(to: &bytes)
         return bytes
     }
 
@@ -212,7 +214,7 @@ final class Exchange {
 
     private func note() {
         if isRegistryAPI { server.activity.ended() }
-        connection.loop.log.note(record, of: request, id: id, caller: caller)
+        loop.log.note(record, of: request, id: id, caller: caller)
     }
 
     /// With the headers that tell how the registry came to the answer.
@@ -247,7 +249,7 @@ final class Exchange {
             validity: validity,
             metrics: server.metrics
         )
-        connection.loop.answers.keep(answer, for: request)
+        loop.answers.keep(answer, for: request)
     }
 }
 

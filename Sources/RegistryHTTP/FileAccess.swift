@@ -40,6 +40,15 @@ struct FileAccess: Sendable {
         }
     }
 
+    /// A small part of a file, if it is in memory; `nil` for what has to be sent in another way.
+    func bytesAtHand(_ range: Range<Int>, of file: any StoredFile) -> [UInt8]? {
+        guard range.count <= Self.smallPart else { return nil }
+        return PageCache.bytes(file.descriptor, offset: range.lowerBound, count: range.count)
+    }
+
+    /// Up to here copying costs less than having the kernel send the file.
+    private static let smallPart = 16 << 10
+
     /// Why part of a file cannot be sent, if it cannot: the file ends before it, or cannot be looked at.
     func problem(with range: Range<Int>, of file: any StoredFile) -> String? {
         do {

@@ -5,6 +5,7 @@ import Posix
 /// What the connections of one event loop share; confined to it.
 final class LoopContext {
     let answers = PreparedAnswers()
+    let routes = KnownRoutes()
     let clock = LoopClock()
     let log: AccessLog
 

@@ -123,7 +123,8 @@ package final class RegistryServer: Sendable {
         let certificates = try await loadCertificates(for: listener)
         let bootstrap = bootstrap(ChannelSetup(server: context, certificates: certificates))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // Accepted sockets inherit it, and need no call of their own.
+            .serverChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         do {
             let channel = try await bootstrap.bind(host: host, port: port).get()
             bound.withLock { $0.channels.append(channel) }
@@ -153,6 +154,8 @@ package final class RegistryServer: Sendable {
     private func bootstrap(_ setup: ChannelSetup) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
+            // A crowd that comes at once is let in at once, before the loop turns to sending.
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             // Clients may close their side when they have asked, and still read (RFC 9112, 9.6).
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             // Requests are small; the default grows to 64 KiB for each connection.

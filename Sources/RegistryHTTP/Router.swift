@@ -6,6 +6,11 @@ import OCI
 /// Finds who answers a request.
 enum Router {
     static func answer(_ exchange: Exchange) {
+        if !exchange.isControl, let known = exchange.loop.routes.route(of: exchange.request) {
+            guard enterRegistry(exchange) else { return }
+            answer(exchange, known.content, known.namespace, in: known.repository)
+            return
+        }
         let mayPost = [CacheCall.prefix, WarmCall.prefix].contains { exchange.request.uri.hasPrefix($0) }
         guard !exchange.changesState || mayPost else {
             RequestCheck.Failure.method.respond(to: exchange)
@@ -16,6 +21,17 @@ enum Router {
             ErrorResponder.respond(RouteError.notFound, to: exchange)
             return
         }
+        guard enterRegistry(exchange) else { return }
+        do throws(RouteError) {
+            let target = try RequestTarget(exchange.request.uri)
+            try answer(exchange, Route(target), target)
+        } catch {
+            ErrorResponder.respond(error, to: exchange)
+        }
+    }
+
+    /// Makes it a request of the registry API, unless it has come round to us.
+    private static func enterRegistry(_ exchange: Exchange) -> Bool {
         exchange.enterRegistryAPI()
         guard !isLoop(exchange) else {
             ErrorResponder.respond(
@@ -25,13 +41,26 @@ enum Router {
                 label: "loop",
                 to: exchange
             )
-            return
+            return false
         }
-        do throws(RouteError) {
-            let target = try RequestTarget(exchange.request.uri)
-            try answer(exchange, Route(target), target)
-        } catch {
-            ErrorResponder.respond(error, to: exchange)
+        return true
+    }
+
+    private static func answer(
+        _ exchange: Exchange,
+        _ content: KnownRoute.Content,
+        _ namespace: String?,
+        in repository: Repository
+    ) {
+        exchange.namespace = namespace
+        exchange.record.repository = repository
+        switch content {
+        case .manifest(let reference):
+            exchange.record.kind = .manifest
+            ManifestResponder.answer(exchange, reference, in: repository)
+        case .blob(let digest):
+            exchange.record.kind = .blob
+            BlobResponder.answer(exchange, digest, in: repository)
         }
     }
 
@@ -52,12 +81,16 @@ enum Router {
             ErrorResponder.respond(error, to: exchange)
             return
         }
+        if let content = KnownRoute.Content(route.endpoint) {
+            let known = KnownRoute(content: content, namespace: route.namespace, repository: repository)
+            exchange.loop.routes.keep(known, for: exchange.request)
+            answer(exchange, content, route.namespace, in: repository)
+            return
+        }
         exchange.namespace = route.namespace
         exchange.record.repository = repository
         switch route.endpoint {
-        case .ping: break
-        case .manifest(let reference): ManifestResponder.answer(exchange, reference, in: repository)
-        case .blob(let digest): BlobResponder.answer(exchange, digest, in: repository)
+        case .ping, .manifest, .blob: break
         case .tags(let page): TagsResponder.answer(exchange, route, target, page, in: repository)
         case .referrers(let digest, let artifactType):
             ReferrersResponder.answer(exchange, digest, artifactType, in: repository)

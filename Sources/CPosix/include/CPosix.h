@@ -13,6 +13,9 @@ void cposix_set_current_thread_name(const char *name);
 // 1: yes; 0: a read would wait for the disk; -1: see errno.
 int cposix_is_resident(int fd, off_t offset, size_t length);
 
+// Reads [offset, offset + length) as far as it is in the page cache: the number of bytes, or -1 and errno.
+ssize_t cposix_read_resident(int fd, void *buffer, size_t length, off_t offset);
+
 // Brings [offset, offset + length) into the page cache and waits until it is there. 0, or -1 and errno.
 int cposix_read_ahead(int fd, off_t offset, size_t length);
 
