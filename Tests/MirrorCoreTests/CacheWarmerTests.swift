@@ -181,7 +181,7 @@ struct CacheWarmerTests {
         let bench = Bench(space: SpaceLimits(maxSize: 100_000))
         let warmer = CacheWarmer(bench.mirror)
         let digest = bench.hub.add(blob: bytes)
-        await #expect(throws: MirrorError.unavailable(reason: "not_kept", retryAfter: nil)) {
+        await #expect(throws: MirrorError.unavailable(reason: "no_room", retryAfter: nil)) {
             try await warmer.warm(digest, in: bench.repository("nginx")) { _ in }
         }
     }
