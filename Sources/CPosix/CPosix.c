@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -98,6 +99,12 @@ long cposix_file_system_magic(const char *path) {
     struct statfs status;
     if (statfs(path, &status) < 0) return -1;
     return (long)status.f_type;
+}
+
+int cposix_usable_processors(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return -1;
+    return CPU_COUNT(&set);
 }
 
 int cposix_terminal_columns(int fd) {

@@ -1,3 +1,4 @@
+import CPosix
 import Glibc
 
 /// Facts of the machine and the process, to tell one owner of a file from another.
@@ -20,6 +21,12 @@ package enum Host {
     package static var bootID: String {
         guard let bytes = try? File.contents(of: "/proc/sys/kernel/random/boot_id", limit: 64) else { return "" }
         return String(decoding: bytes.prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
+    }
+
+    /// On how many processors this process may run (`taskset`, a CPU manager's pinning); `nil` where it is not told.
+    package static var usableProcessors: Int? {
+        let count = cposix_usable_processors()
+        return count > 0 ? Int(count) : nil
     }
 
     package static var processID: Int32 { getpid() }

@@ -31,7 +31,9 @@ package final class RegistryServer: Sendable {
         metrics: Metrics,
         logger: Logger
     ) {
-        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? System.coreCount)
+        // NIO knows the bounds of a container, and not those of the process: two loops on one processor only wait for each other.
+        let processors = min(System.coreCount, Host.usableProcessors ?? .max)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? processors)
         // Threads for a disk, not for the processor: enough that some may wait for a slow one.
         pool = NIOThreadPool(numberOfThreads: 4)
         pool.start()

@@ -8,7 +8,7 @@ extension RegistryServer {
         /// Nothing may have that name. It is for this process's user only, and goes when the server drains.
         package var controlSocket: String?
         package var limits = Limits()
-        /// Event loops; `nil` is one for each core.
+        /// Event loops; `nil` is one for each processor that the process may use.
         package var eventLoops: Int?
         /// Marks this process in `Via`: a request that carries it has come round, and is refused.
         package var instanceID: String

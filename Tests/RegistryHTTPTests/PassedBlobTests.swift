@@ -67,8 +67,7 @@ struct PassedBlobTests {
         try await withPassed(64 << 20, sendStall: .milliseconds(200)) { live, blob in
             let client = try await ask(live)
             blob.grow(by: [UInt8](repeating: 1, count: 32 << 20))
-            try await eventually { blob.readers == 1 }
-            try await eventually { blob.readers == 0 }
+            try await eventually { blob.wasLeft }
             withExtendedLifetime(client) {}
         }
     }

@@ -22,6 +22,9 @@ int cposix_read_ahead(int fd, off_t offset, size_t length);
 // The magic number of the file system that the path is on (statfs(2)), or -1 and errno.
 long cposix_file_system_magic(const char *path);
 
+// On how many processors the process may run (its affinity), or -1 and errno.
+int cposix_usable_processors(void);
+
 // The width in columns of the terminal that `fd` is; 0 when it does not tell, -1 when it is no terminal.
 int cposix_terminal_columns(int fd);
 

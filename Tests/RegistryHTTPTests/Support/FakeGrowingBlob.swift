@@ -11,6 +11,7 @@ final class FakeGrowingBlob: GrowingBlob {
         var failure: MirrorError?
         var wakes: [@Sendable () -> Void] = []
         var readers = 0
+        var hasBeenRead = false
     }
 
     let length: Int?
@@ -24,11 +25,17 @@ final class FakeGrowingBlob: GrowingBlob {
         state.withLock { $0.bytes = isPassed ? [] : nil }
     }
 
+    /// Whether all of its readers have left, of which there was one at least.
+    var wasLeft: Bool { state.withLock { $0.hasBeenRead && $0.readers == 0 } }
+
     /// How many readers have not left.
     var readers: Int { state.withLock { $0.readers } }
 
     func reader(of range: Range<Int>) -> any GrowingBlobReader {
-        state.withLock { $0.readers += 1 }
+        state.withLock { state in
+            state.readers += 1
+            state.hasBeenRead = true
+        }
         return Reader(self, range)
     }
 
