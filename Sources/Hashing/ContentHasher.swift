@@ -3,7 +3,9 @@ import CCrypto
 /// A hash computation in progress, on one thread at a time.
 ///
 /// The value owns an `EVP_MD_CTX`. It is not copied by accident, so one stream of bytes has one hasher; ``finalize()``
-/// consumes it, so nothing is hashed after the end. Running out of memory is fatal.
+/// consumes it, so nothing is hashed after the end.
+///
+/// That OpenSSL fails is fatal: it has no memory, or a library that cannot hash, and nothing may be served unverified.
 @safe
 package struct ContentHasher: ~Copyable, Sendable {
     package let algorithm: HashAlgorithm
