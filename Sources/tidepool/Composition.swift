@@ -1,24 +1,16 @@
-import DiskStore
-import LMDBIndex
 import Locking
 import Logging
 import MirrorCore
-import OCI
-import Posix
 import RegistryHTTP
 import Settings
 
-/// The mirror, put together: the only place where the adapters meet.
+/// The mirror with its server.
 ///
 ///     made ──start──▶ serving ──stop──▶ stopped
 ///
 /// Making it takes the data directory and opens the store; nothing is listened on before ``start()``.
 struct Composition {
-    private let dataDirectory: DataDirectory
-    private let store: DiskBlobStore
-    private let index: LMDBCacheIndex
-    private let upstreams: UpstreamAssembly
-    private let core: PullThrough
+    private let mirror: AssembledMirror
     private let server: RegistryServer
     private let scrubber: Scrubber
     /// What goes on in the background while it serves.
@@ -32,42 +24,18 @@ struct Composition {
         log: LogWriter,
         logger: Logger
     ) throws {
-        let metrics = Metrics()
-        let instanceID = InstanceID.make()
-        dataDirectory = try DataDirectory.acquire(path: settings.dataDirectory, waitingUpTo: lockWait)
-        store = try DiskBlobStore(root: settings.dataDirectory, logger: logger)
-        index = try LMDBCacheIndex(
-            directory: "\(settings.dataDirectory)/index",
-            options: .init(mapSize: settings.cache.indexMapSize.bytes),
-            logger: logger
-        )
-        let ledger = LocalLedger(settings, index: index, metrics: metrics, logger: logger)
-        upstreams = try UpstreamAssembly(
-            settings.upstreams,
-            in: .init(instanceID: instanceID, ledger: ledger, metrics: metrics, logger: logger)
-        )
-        core = try PullThrough(
-            settings,
-            targets: targets,
-            upstreams: upstreams,
-            store: store,
-            index: index,
-            ledger: ledger,
-            metrics: metrics,
-            logger: logger
-        )
-        let caretaker = Caretaker(of: core, index: index, store: store) { [index] in index.usedBytes }
-        scrubber = Scrubber(caretaker)
-        var options = RegistryServer.Options(settings, instanceID: instanceID)
-        options.controlSocket = dataDirectory.controlSocketPath
+        mirror = try AssembledMirror(settings, targets: targets, lockWait: lockWait, logger: logger)
+        scrubber = Scrubber(mirror.caretaker)
+        var options = RegistryServer.Options(settings, instanceID: mirror.instanceID)
+        options.controlSocket = mirror.controlSocketPath
         options.accessLog = settings.log.accessLog(to: log)
         server = RegistryServer(
             options: options,
-            registry: core,
-            administration: QuotaSurvey(ledger: ledger, upstreams: upstreams.clients),
-            cache: caretaker,
-            warming: CacheWarmer(core),
-            metrics: metrics,
+            registry: mirror.core,
+            administration: QuotaSurvey(ledger: mirror.ledger, upstreams: mirror.upstreams.clients),
+            cache: mirror.caretaker,
+            warming: CacheWarmer(mirror.core),
+            metrics: mirror.metrics,
             logger: logger
         )
     }
@@ -76,8 +44,8 @@ struct Composition {
     func start() async throws -> [String] {
         let addresses = try await server.start()
         server.isReady = true
-        index.ready()
-        core.startUpkeep()
+        mirror.ready()
+        mirror.core.startUpkeep()
         background.withLock { $0.append(Task { [scrubber] in await scrubber.run() }) }
         return addresses
     }
@@ -92,17 +60,8 @@ struct Composition {
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         // The core before the event loops: whoever still waits for an answer gets one.
-        await server.drain(within: limit, grace: grace) { await core.shutDown() }
-        await withCheckedContinuation { continuation in
-            // Ending threads waits for them; the thread that does ends itself.
-            _ = DedicatedThread(name: "shutdown") {
-                upstreams.shutDown()
-                store.close()
-                index.close()
-                dataDirectory.release()
-                continuation.resume()
-            }
-        }
+        await server.drain(within: limit, grace: grace) { await mirror.core.shutDown() }
+        await mirror.release()
     }
 
     /// Has a ``stop(draining:grace:)`` that is under way end at once.
