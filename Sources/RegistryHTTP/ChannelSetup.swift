@@ -6,6 +6,8 @@ import NIOSSL
 ///
 ///     [TLS] → ConnectionGuard → HTTP decoder → RequestHandler
 ///
+/// The handlers have names because NIO would put one together for each.
+///
 /// There is no encoder: a response is written as the bytes that it is, those of a hit out of one piece of memory.
 struct ChannelSetup: Sendable {
     let server: ServerContext
@@ -16,27 +18,49 @@ struct ChannelSetup: Sendable {
     /// Runs on the connection's event loop.
     func prepare(_ channel: any Channel) throws {
         // An operator gets in even when clients take up all there is.
-        guard server.connections.admit(channel, isBounded: !isControl) else { throw ConnectionRefused() }
+        guard server.connections.admit(isBounded: !isControl) else { throw ConnectionRefused() }
+        let loop = server.shared(on: channel.eventLoop)
+        let connectionGuard = ConnectionGuard(server: server, loop: loop, expectsPlainText: certificates == nil)
         let pipeline = channel.pipeline.syncOperations
-        if let certificates {
-            try pipeline.addHandler(NIOSSLServerHandler(context: certificates.context))
+        do {
+            try pipeline.addHandler(connectionGuard, name: "guard")
+        } catch {
+            // From here on, the guard's going counts the connection out.
+            server.connections.leave()
+            throw error
         }
-        let connectionGuard = ConnectionGuard(limits: server.options.limits, expectsPlainText: certificates == nil)
-        try pipeline.addHandler(connectionGuard)
+        try setOptions(of: channel)
+        if let certificates {
+            let handler = NIOSSLServerHandler(context: certificates.context)
+            try pipeline.addHandler(handler, name: "tls", position: .first)
+        }
         let decoder = HTTPRequestDecoder(
             leftOverBytesStrategy: .dropBytes,
             informationalResponseStrategy: .drop,
             limitConfiguration: decoderLimits
         )
-        try pipeline.addHandler(ByteToMessageHandler(decoder))
+        try pipeline.addHandler(ByteToMessageHandler(decoder), name: "decoder")
         try pipeline.addHandler(
             RequestHandler(
                 server: server,
-                loop: server.shared(on: channel.eventLoop),
+                loop: loop,
                 connectionGuard: connectionGuard,
                 sendsFileRegions: certificates == nil,
                 isControl: isControl
-            )
+            ),
+            name: "requests"
+        )
+    }
+
+    /// Here and not by the bootstrap, which makes a chain of futures of it for each connection.
+    private func setOptions(of channel: any Channel) throws {
+        guard let options = channel.syncOptions else { return }
+        // Clients may close their side when they have asked, and still read (RFC 9112, 9.6).
+        try options.setOption(.allowRemoteHalfClosure, value: true)
+        // Requests are small; the default grows to 64 KiB for each connection.
+        try options.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 16384)
         )
     }
 

@@ -5,8 +5,8 @@ import NIOHTTP1
 ///
 ///     head ──request began──▶ responding ──request ended──▶ idle ──first byte──▶ head
 ///
-/// Stands before the HTTP decoder, and after TLS. Deadlines are looked at a few times within the shortest of them, and
-/// not set for each request: a hit then costs no timer.
+/// Stands before the HTTP decoder, and after TLS. Its event loop has it look at the time now and then: neither a request nor
+/// a connection costs a timer.
 final class ConnectionGuard: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -20,19 +20,26 @@ final class ConnectionGuard: ChannelInboundHandler {
         case idle(since: NIODeadline)
     }
 
-    private let limits: RegistryServer.Limits
+    /// Where it stands among the connections of its event loop, which alone uses it.
+    var place = 0
+
+    private let server: ServerContext
+    private let loop: LoopContext
+    private var context: ChannelHandlerContext?
     private let expectsPlainText: Bool
     private var phase = Phase.head(since: .now(), bytes: 0)
     private var isFirstRead = true
     private var isRefused = false
     /// The bytes that waited for the client at the last check.
     private var waitingBytes = 0
-    private var timer: Scheduled<Void>?
 
-    init(limits: RegistryServer.Limits, expectsPlainText: Bool) {
-        self.limits = limits
+    init(server: ServerContext, loop: LoopContext, expectsPlainText: Bool) {
+        self.server = server
+        self.loop = loop
         self.expectsPlainText = expectsPlainText
     }
+
+    private var limits: RegistryServer.Limits { server.options.limits }
 
     /// A request's head has been read.
     func requestBegan() {
@@ -49,11 +56,14 @@ final class ConnectionGuard: ChannelInboundHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
-        scheduleCheck(context)
+        self.context = context
+        loop.connections.add(self)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        timer?.cancel()
+        self.context = nil
+        loop.connections.remove(self)
+        server.connections.leave()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -86,17 +96,18 @@ final class ConnectionGuard: ChannelInboundHandler {
         }
     }
 
-    private func scheduleCheck(_ context: ChannelHandlerContext) {
-        let shortest = min(limits.headTimeout, limits.idleTimeout, limits.sendStall)
-        let interval = TimeAmount(shortest / 4)
-        timer = context.eventLoop.assumeIsolated()
-            .scheduleTask(in: interval) {
-                self.check(context)
-            }
+    /// Has the connection close when the response under way has ended, or now.
+    func endConnection() {
+        context?.fireUserInboundEventTriggered(ConnectionShouldEnd())
     }
 
-    private func check(_ context: ChannelHandlerContext) {
-        guard context.channel.isActive else { return }
+    func closeConnection() {
+        context?.close(promise: nil)
+    }
+
+    /// Closes the connection if what it waits for is overdue.
+    func check(at now: NIODeadline) {
+        guard let context, context.channel.isActive else { return }
         let waiting = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         let hasMoved = waiting != waitingBytes
         waitingBytes = waiting
@@ -106,18 +117,14 @@ final class ConnectionGuard: ChannelInboundHandler {
         case .head(let since, _): (start, limit) = (since, limits.headTimeout)
         case .responding(let since):
             // Where nothing waits for the client, it waits for us.
-            start = hasMoved || waiting == 0 ? .now() : since
+            start = hasMoved || waiting == 0 ? now : since
             limit = limits.sendStall
             phase = .responding(since: start)
         case .idle(let since):
-            start = hasMoved ? .now() : since
+            start = hasMoved ? now : since
             limit = limits.idleTimeout
             phase = .idle(since: start)
         }
-        if NIODeadline.now() - start >= TimeAmount(limit) {
-            context.close(promise: nil)
-        } else {
-            scheduleCheck(context)
-        }
+        if now - start >= TimeAmount(limit) { context.close(promise: nil) }
     }
 }

@@ -1,14 +1,15 @@
 import Locking
 import NIOCore
 
-/// The open connections of a server.
+/// The open connections of a server: counts them against the limit, and reaches them when the server drains.
 ///
-/// Counts them against the limit, and finds them again when the server drains.
+/// Each event loop keeps its own (``LoopConnections``).
 final class Connections: Sendable {
     private struct State {
-        var open: [ObjectIdentifier: any Channel] = [:]
+        var count = 0
         var isClosed = false
         var whenEmpty: EventLoopPromise<Void>?
+        var loops: [NIOLoopBound<LoopConnections>] = []
     }
 
     private let limit: Int
@@ -18,17 +19,30 @@ final class Connections: Sendable {
         self.limit = limit
     }
 
-    var count: Int { state.withLock { $0.open.count } }
+    var count: Int { state.withLock { $0.count } }
 
-    /// Takes a connection in, unless there are too many (`isBounded`) or the server drains; forgets it when it closes.
-    func admit(_ channel: any Channel, isBounded: Bool = true) -> Bool {
-        let isAdmitted = state.withLock { state in
-            guard !state.isClosed, !isBounded || state.open.count < limit else { return false }
-            state.open[ObjectIdentifier(channel)] = channel
+    /// Called once for each event loop, on it.
+    func add(_ loop: LoopConnections, on eventLoop: any EventLoop) {
+        let loop = NIOLoopBound(loop, eventLoop: eventLoop)
+        state.withLock { $0.loops.append(loop) }
+    }
+
+    /// Counts a connection, unless there are too many (`isBounded`) or the server drains; `leave()` takes it back.
+    func admit(isBounded: Bool = true) -> Bool {
+        state.withLock { state in
+            guard !state.isClosed, !isBounded || state.count < limit else { return false }
+            state.count += 1
             return true
         }
-        if isAdmitted { channel.closeFuture.whenComplete { _ in self.remove(channel) } }
-        return isAdmitted
+    }
+
+    /// A connection that was admitted is gone.
+    func leave() {
+        let promise = state.withLock { state in
+            state.count -= 1
+            return state.count == 0 ? state.whenEmpty.take() : nil
+        }
+        promise?.succeed()
     }
 
     /// Admits no more, closes idle connections, and the others after the response in progress.
@@ -36,27 +50,72 @@ final class Connections: Sendable {
     /// The future succeeds, on that event loop, when the last one has closed.
     func quiesce(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         let promise = eventLoop.makePromise(of: Void.self)
-        let channels = state.withLock { state in
+        let isEmpty = state.withLock { state in
             state.isClosed = true
-            if !state.open.isEmpty { state.whenEmpty = promise }
-            return Array(state.open.values)
+            if state.count > 0 { state.whenEmpty = promise }
+            return state.count == 0
         }
-        if channels.isEmpty { promise.succeed() }
-        for channel in channels { channel.pipeline.fireUserInboundEventTriggered(ConnectionShouldEnd()) }
+        if isEmpty { promise.succeed() }
+        onEachLoop { $0.end() }
         return promise.futureResult
     }
 
     /// Closes what is left.
     func closeAll() {
-        for channel in state.withLock({ Array($0.open.values) }) { channel.close(promise: nil) }
+        onEachLoop { $0.close() }
     }
 
-    private func remove(_ channel: any Channel) {
-        let promise = state.withLock { state in
-            state.open[ObjectIdentifier(channel)] = nil
-            return state.open.isEmpty ? state.whenEmpty.take() : nil
-        }
-        promise?.succeed()
+    private func onEachLoop(_ action: @escaping @Sendable (LoopConnections) -> Void) {
+        for loop in state.withLock({ $0.loops }) { loop.eventLoop.execute { action(loop.value) } }
+    }
+}
+
+/// The connections of one event loop, and the one timer that has them all looked at; confined to the loop.
+final class LoopConnections {
+    private var guards: [ConnectionGuard] = []
+    private let eventLoop: any EventLoop
+    private let interval: TimeAmount
+    private var isCheckDue = false
+
+    init(_ limits: RegistryServer.Limits, on eventLoop: any EventLoop) {
+        self.eventLoop = eventLoop
+        // A few times within the shortest of the deadlines.
+        interval = TimeAmount(min(limits.headTimeout, limits.idleTimeout, limits.sendStall) / 4)
+    }
+
+    func add(_ connection: ConnectionGuard) {
+        connection.place = guards.count
+        guards.append(connection)
+        if !isCheckDue { scheduleCheck() }
+    }
+
+    func remove(_ connection: ConnectionGuard) {
+        // The last one takes its place: no other has to move.
+        let last = guards.removeLast()
+        guard last !== connection else { return }
+        guards[connection.place] = last
+        last.place = connection.place
+    }
+
+    /// Has each connection close when its response has ended, or now.
+    func end() {
+        for connection in guards { connection.endConnection() }
+    }
+
+    func close() {
+        for connection in guards { connection.closeConnection() }
+    }
+
+    private func scheduleCheck() {
+        isCheckDue = true
+        eventLoop.assumeIsolated().scheduleTask(in: interval) { self.check() }
+    }
+
+    private func check() {
+        isCheckDue = false
+        let now = NIODeadline.now()
+        for connection in guards { connection.check(at: now) }
+        if !guards.isEmpty { scheduleCheck() }
     }
 }
 

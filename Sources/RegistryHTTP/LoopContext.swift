@@ -7,9 +7,12 @@ final class LoopContext {
     let answers = PreparedAnswers()
     let routes = KnownRoutes()
     let clock = LoopClock()
+    let requestIDs = RequestIDs()
+    let connections: LoopConnections
     let log: AccessLog
 
-    init(_ server: ServerContext) {
+    init(_ server: ServerContext, on eventLoop: any EventLoop) {
+        connections = LoopConnections(server.options.limits, on: eventLoop)
         log = AccessLog(server.options.accessLog, metrics: server.metrics, clock: clock)
     }
 }

@@ -158,13 +158,6 @@ package final class RegistryServer: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             // A crowd that comes at once is let in at once, before the loop turns to sending.
             .serverChannelOption(.maxMessagesPerRead, value: 64)
-            // Clients may close their side when they have asked, and still read (RFC 9112, 9.6).
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            // Requests are small; the default grows to 64 KiB for each connection.
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 16384)
-            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try setup.prepare(channel) }
             }

@@ -34,7 +34,6 @@ final class RequestHandler: ChannelDuplexHandler {
     let loop: LoopContext
     private let server: ServerContext
     private let connectionGuard: ConnectionGuard
-    private let requestIDs = RequestIDs()
     private var caller = Caller(address: "")
     /// The request whose head has come and whose response has not ended.
     private var exchange: Exchange?
@@ -195,7 +194,7 @@ final class RequestHandler: ChannelDuplexHandler {
         if let target = RequestTarget.originForm(of: head.uri) { head.uri = String(target) }
         let exchange = Exchange(
             head,
-            id: requestIDs.id(for: head.headers),
+            id: loop.requestIDs.id(for: head.headers),
             caller: caller,
             server: server,
             connection: self,
@@ -213,7 +212,7 @@ final class RequestHandler: ChannelDuplexHandler {
         guard let answer = loop.answers.answer(to: head, at: server.registry.revision, start) else { return nil }
         let traits = RequestTraits(head.headers)
         guard traits.isPlain else { return nil }
-        let id = traits.hasRequestID ? requestIDs.id(for: head.headers) : requestIDs.next()
+        let id = traits.hasRequestID ? loop.requestIDs.id(for: head.headers) : loop.requestIDs.next()
         return Hit(answer: answer, request: head, id: id, start: start)
     }
 

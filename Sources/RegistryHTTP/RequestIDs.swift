@@ -1,8 +1,8 @@
 import NIOHTTP1
 
-/// Names the requests of one connection: by the client's own name, where it is fit for a log, else by ours.
+/// Names the requests of one event loop: by the client's own name, where it is fit for a log, else by ours.
 final class RequestIDs {
-    private let connection = String(UInt64.random(in: .min ... .max), radix: 16) + "-"
+    private let prefix = String(UInt64.random(in: .min ... .max), radix: 16) + "-"
     private var count = 0
 
     func id(for headers: HTTPHeaders) -> String {
@@ -13,7 +13,7 @@ final class RequestIDs {
     /// A name of ours.
     func next() -> String {
         count += 1
-        return connection + String(count)
+        return prefix + String(count)
     }
 
     private static func isFit(_ id: String) -> Bool {

@@ -5,7 +5,7 @@ import NIOCore
 import NIOPosix
 
 /// What all connections of a server share.
-struct ServerContext: Sendable {
+final class ServerContext: Sendable {
     let options: RegistryServer.Options
     let registry: any Registry
     let administration: any Administration
@@ -45,7 +45,8 @@ struct ServerContext: Sendable {
     /// What belongs to the event loop, on which this is called.
     func shared(on eventLoop: any EventLoop) -> LoopContext {
         if let loop = loops.currentValue { return loop.value }
-        let loop = LoopContext(self)
+        let loop = LoopContext(self, on: eventLoop)
+        connections.add(loop.connections, on: eventLoop)
         loops.currentValue = NIOLoopBoundBox(loop, eventLoop: eventLoop)
         return loop
     }
