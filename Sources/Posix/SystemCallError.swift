@@ -19,7 +19,7 @@ package struct SystemCallError: Error, Hashable, Sendable {
     package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT }
 
     /// Whether the process or the system has run out of something: it says nothing of the file.
-    package var isOfResources: Bool { [EMFILE, ENFILE, ENOMEM].contains(errno) }
+    package var isOfResources: Bool { [EMFILE, ENFILE, ENOMEM, ENOBUFS].contains(errno) }
 
     /// Whether the name does not exist.
     package var isMissing: Bool { errno == ENOENT || errno == ENOTDIR }

@@ -28,4 +28,24 @@ int cposix_usable_processors(void);
 // The width in columns of the terminal that `fd` is; 0 when it does not tell, -1 when it is no terminal.
 int cposix_terminal_columns(int fd);
 
+// Takes a connection off a listening socket's queue, which does not block, and is close-on-exec; or -1 and errno. Writes
+// the peer's address, a struct sockaddr, into `address`, which has room for `length` bytes.
+int cposix_accept(int listener, void *address, unsigned *length);
+
+// A set of descriptors to be waited for (epoll(7)), close-on-exec, or -1 and errno.
+int cposix_epoll_create(void);
+
+// Has the set tell of `fd` for as long as there is something to read from it, its end included. 0, or -1 and errno.
+int cposix_epoll_add(int epoll, int fd);
+
+// 0, or -1 and errno.
+int cposix_epoll_remove(int epoll, int fd);
+
+// Waits until there is something to read, for so many milliseconds at most (-1: for ever); puts the descriptors into
+// `ready`, which has room for `capacity`. How many they are, or -1 and errno.
+int cposix_epoll_wait(int epoll, int *ready, int capacity, int milliseconds);
+
+// A descriptor that can be read from once it was written to (eventfd(2)), close-on-exec, or -1 and errno.
+int cposix_event_descriptor(void);
+
 #endif
