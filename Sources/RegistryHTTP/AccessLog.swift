@@ -57,7 +57,7 @@ extension RegistryServer {
 ///
 /// Of what the client sent only the path, without its query, goes into the log; of that nothing but bounded labels into
 /// the metrics. The lines look like those of the other log, and are made without its dictionaries: there is one for each
-/// hit. Confined to one event loop.
+/// hit. Confined to one thread.
 final class AccessLog {
     private let output: RegistryServer.AccessLogOutput?
     private let metrics: Metrics
@@ -76,13 +76,14 @@ final class AccessLog {
         metrics.requests(record, request.method).add()
         if record.sentBytes > 0 { metrics.add(record.sentBytes, to: .sentBytes, record.cacheLabel) }
         metrics.requestSeconds.observe(duration, record.kind.rawValue, record.cacheLabel)
-        write(record, of: request, id: id, caller: caller, duration)
+        write(record, to: request.method, request.uri, id: id, caller: caller, duration)
     }
 
     /// Notes a request that a prepared answer was sent for.
     func note(
         _ answer: PreparedAnswer,
-        of request: HTTPRequestHead,
+        to method: HTTPMethod,
+        _ target: String,
         id: String,
         caller: Caller,
         since start: NIODeadline
@@ -91,12 +92,13 @@ final class AccessLog {
         answer.count(duration)
         var record = answer.record
         record.sentBytes = answer.bodySize
-        write(record, of: request, id: id, caller: caller, duration)
+        write(record, to: method, target, id: id, caller: caller, duration)
     }
 
     private func write(
         _ record: AccessRecord,
-        of request: HTTPRequestHead,
+        to method: HTTPMethod,
+        _ target: String,
         id: String,
         caller: Caller,
         _ duration: Duration
@@ -113,8 +115,8 @@ final class AccessLog {
             line.add("level", "info")
             line.add("message", "request")
         }
-        line.add("method", "\(request.method)")
-        line.add("path", fromOutside: Self.path(of: request.uri))
+        line.add("method", "\(method)")
+        line.add("path", fromOutside: Self.path(of: target))
         if case .stale(let reason, _) = record.outcome { line.add("reason", reason) }
         if let repository = record.repository { line.add("repository", repository.name.text) }
         line.add("request_id", id)

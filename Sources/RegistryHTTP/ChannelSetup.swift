@@ -4,7 +4,7 @@ import NIOSSL
 
 /// Builds the pipeline of an accepted connection.
 ///
-///     [TLS] → ConnectionGuard → HTTP decoder → RequestHandler
+///     [TLS, or what an express lane has read] → ConnectionGuard → HTTP decoder → RequestHandler
 ///
 /// The handlers have names because NIO would put one together for each.
 ///
@@ -15,20 +15,23 @@ struct ChannelSetup: Sendable {
     /// Whether this is the control socket.
     var isControl = false
 
-    /// Runs on the connection's event loop.
+    /// Prepares a connection that its listener's channel has accepted.
+    ///
+    /// Runs on the connection's event loop, as the other does.
     func prepare(_ channel: any Channel) throws {
         // An operator gets in even when clients take up all there is.
-        guard server.connections.admit(isBounded: !isControl) else { throw ConnectionRefused() }
+        guard let admission = server.connections.admit(isBounded: !isControl) else { throw ConnectionRefused() }
+        try prepare(channel, admission, after: .nothing)
+    }
+
+    /// Prepares a connection that was admitted elsewhere, and where something may have passed already.
+    func prepare(_ channel: any Channel, _ admission: Admission, after beginning: ConnectionBeginning) throws {
         let loop = server.shared(on: channel.eventLoop)
-        let connectionGuard = ConnectionGuard(server: server, loop: loop, expectsPlainText: certificates == nil)
+        let limits = server.options.limits
+        let isPlain = certificates == nil
+        let connectionGuard = ConnectionGuard(limits, admission: admission, loop: loop, expectsPlainText: isPlain)
         let pipeline = channel.pipeline.syncOperations
-        do {
-            try pipeline.addHandler(connectionGuard, name: "guard")
-        } catch {
-            // From here on, the guard's going counts the connection out.
-            server.connections.leave()
-            throw error
-        }
+        try pipeline.addHandler(connectionGuard, name: "guard")
         try setOptions(of: channel)
         if let certificates {
             let handler = NIOSSLServerHandler(context: certificates.context)
@@ -45,11 +48,18 @@ struct ChannelSetup: Sendable {
                 server: server,
                 loop: loop,
                 connectionGuard: connectionGuard,
-                sendsFileRegions: certificates == nil,
+                sendsFileRegions: isPlain,
                 isControl: isControl
             ),
             name: "requests"
         )
+        switch beginning {
+        case .nothing: break
+        case .received(let bytes): try pipeline.addHandler(FirstBytes(bytes), name: "first", position: .first)
+        case .answered(let rest):
+            connectionGuard.requestEnded()
+            try pipeline.addHandler(LastBytes(rest), name: "last", position: .first)
+        }
     }
 
     /// Here and not by the bootstrap, which makes a chain of futures of it for each connection.

@@ -23,8 +23,9 @@ final class ConnectionGuard: ChannelInboundHandler {
     /// Where it stands among the connections of its event loop, which alone uses it.
     var place = 0
 
-    private let server: ServerContext
+    private let limits: RegistryServer.Limits
     private let loop: LoopContext
+    private var admission: Admission?
     private var context: ChannelHandlerContext?
     private let expectsPlainText: Bool
     private var phase = Phase.head(since: .now(), bytes: 0)
@@ -33,13 +34,12 @@ final class ConnectionGuard: ChannelInboundHandler {
     /// The bytes that waited for the client at the last check.
     private var waitingBytes = 0
 
-    init(server: ServerContext, loop: LoopContext, expectsPlainText: Bool) {
-        self.server = server
+    init(_ limits: RegistryServer.Limits, admission: Admission, loop: LoopContext, expectsPlainText: Bool) {
+        self.limits = limits
+        self.admission = admission
         self.loop = loop
         self.expectsPlainText = expectsPlainText
     }
-
-    private var limits: RegistryServer.Limits { server.options.limits }
 
     /// A request's head has been read.
     func requestBegan() {
@@ -63,7 +63,7 @@ final class ConnectionGuard: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         loop.connections.remove(self)
-        server.connections.leave()
+        admission = nil
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

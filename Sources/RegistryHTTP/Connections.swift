@@ -27,17 +27,18 @@ final class Connections: Sendable {
         state.withLock { $0.loops.append(loop) }
     }
 
-    /// Counts a connection, unless there are too many (`isBounded`) or the server drains; `leave()` takes it back.
-    func admit(isBounded: Bool = true) -> Bool {
-        state.withLock { state in
+    /// Counts a connection, unless there are too many (`isBounded`) or the server drains.
+    func admit(isBounded: Bool = true) -> Admission? {
+        let isAdmitted = state.withLock { state in
             guard !state.isClosed, !isBounded || state.count < limit else { return false }
             state.count += 1
             return true
         }
+        return isAdmitted ? Admission(to: self) : nil
     }
 
     /// A connection that was admitted is gone.
-    func leave() {
+    fileprivate func leave() {
         let promise = state.withLock { state in
             state.count -= 1
             return state.count == 0 ? state.whenEmpty.take() : nil
@@ -68,6 +69,17 @@ final class Connections: Sendable {
     private func onEachLoop(_ action: @escaping @Sendable (LoopConnections) -> Void) {
         for loop in state.withLock({ $0.loops }) { loop.eventLoop.execute { action(loop.value) } }
     }
+}
+
+/// A place among the open connections of a server, given back with the last reference to it.
+final class Admission: Sendable {
+    private let connections: Connections
+
+    fileprivate init(to connections: Connections) {
+        self.connections = connections
+    }
+
+    deinit { connections.leave() }
 }
 
 /// The connections of one event loop, and the one timer that has them all looked at; confined to the loop.

@@ -249,7 +249,8 @@ final class Exchange {
             validity: validity,
             metrics: server.metrics
         )
-        loop.answers.keep(answer, for: request)
+        loop.answers.keep(answer, for: request.method, request.uri)
+        server.expressAnswers?.keep(answer, for: request.method, request.uri)
     }
 }
 

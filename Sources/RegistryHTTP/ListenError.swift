@@ -1,5 +1,6 @@
 import Glibc
 import NIOCore
+import Posix
 
 /// Why an address cannot be listened on.
 package enum ListenError: Error, Hashable, Sendable {
@@ -13,12 +14,11 @@ package enum ListenError: Error, Hashable, Sendable {
     case failed(address: String, reason: String)
 
     init(_ error: any Error, address: String) {
-        guard let error = error as? IOError else {
-            let isUnresolved = error is SocketAddressError || error is SocketAddressError.UnknownHost
-            self = isUnresolved ? .invalidAddress(address) : .failed(address: address, reason: "\(error)")
+        if error is SocketAddressError || error is SocketAddressError.UnknownHost {
+            self = .invalidAddress(address)
             return
         }
-        switch error.errnoCode {
+        switch (error as? IOError)?.errnoCode ?? (error as? SystemCallError)?.errno {
         case EADDRINUSE: self = .portTaken(address)
         case EACCES, EPERM: self = .notPermitted(address)
         case EADDRNOTAVAIL: self = .notAvailable(address)

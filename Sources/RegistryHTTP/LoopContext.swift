@@ -17,7 +17,7 @@ final class LoopContext {
     }
 }
 
-/// The time of day as responses and the log tell it, formatted once a second.
+/// The time of day as responses and the log tell it, formatted once a second; confined to one thread.
 final class LoopClock {
     private var second: Int64 = -1
     private var formattedDate: [UInt8] = []

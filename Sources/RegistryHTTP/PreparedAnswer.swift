@@ -4,11 +4,9 @@ import NIOHTTP1
 import OCI
 
 /// A hit that can be sent again as it is, but for the last lines of its head.
-///
-/// Confined to one event loop.
-final class PreparedAnswer {
+final class PreparedAnswer: Sendable {
     /// For how long the registry would answer the same.
-    struct Validity {
+    struct Validity: Sendable {
         var revision: Int
         var end: NIODeadline
     }
@@ -46,6 +44,8 @@ final class PreparedAnswer {
     /// The memory that it takes, roughly, in bytes.
     var cost: Int { head.readableBytes + body.readableBytes + 512 }
     var bodySize: Int { body.readableBytes }
+    /// The most bytes that it is sent as.
+    var largestSize: Int { head.readableBytes + ResponseEnd.capacity + body.readableBytes }
 
     func holds(at revision: Int, _ now: NIODeadline) -> Bool {
         validity.revision == revision && now < validity.end
@@ -62,6 +62,13 @@ final class PreparedAnswer {
         return (bytes, isShort ? nil : body)
     }
 
+    /// Appends the whole response.
+    func write(to buffer: inout ByteBuffer, ending end: ResponseEnd) {
+        buffer.writeImmutableBuffer(head)
+        end.write(to: &buffer)
+        buffer.writeImmutableBuffer(body)
+    }
+
     /// Counts one request that was answered with it.
     func count(_ duration: Duration) {
         requests.add()
@@ -70,10 +77,11 @@ final class PreparedAnswer {
     }
 }
 
-/// The hits of one event loop that can be sent again as they are, by target: what is asked for most is asked again soon.
+/// Hits that can be sent again as they are, by target: what is asked for most is asked again soon.
 ///
 /// A hit answered so costs one look into a dictionary, and neither the index nor the file system; it stays true while
-/// nothing was committed to the index, and within its time. Bounded; confined to its event loop.
+/// nothing was committed to the index, and within its time. Bounded. Each event loop has its own, and the express lane has
+/// one that all of them fill (``ExpressAnswers``).
 final class PreparedAnswers {
     private var gets: [String: PreparedAnswer] = [:]
     private var heads: [String: PreparedAnswer] = [:]
@@ -85,14 +93,19 @@ final class PreparedAnswers {
     static let largestBody = 64 << 10
 
     /// The answer to a request that asks for nothing special.
-    func answer(to request: HTTPRequestHead, at revision: Int, _ now: NIODeadline) -> PreparedAnswer? {
-        guard let answer = request.method == .GET ? gets[request.uri] : heads[request.uri],
+    func answer(
+        to method: HTTPMethod,
+        _ target: String,
+        at revision: Int,
+        _ now: NIODeadline
+    ) -> PreparedAnswer? {
+        guard let answer = method == .GET ? gets[target] : heads[target],
             answer.holds(at: revision, now)
         else { return nil }
         return answer
     }
 
-    func keep(_ answer: PreparedAnswer, for request: HTTPRequestHead) {
+    func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
         if cost + answer.cost > Self.mostBytes {
             // What is asked for often is back at once.
             gets.removeAll(keepingCapacity: true)
@@ -101,8 +114,7 @@ final class PreparedAnswers {
         }
         cost += answer.cost
         let old =
-            request.method == .GET
-            ? gets.updateValue(answer, forKey: request.uri) : heads.updateValue(answer, forKey: request.uri)
+            method == .GET ? gets.updateValue(answer, forKey: target) : heads.updateValue(answer, forKey: target)
         if let old { cost -= old.cost }
     }
 }

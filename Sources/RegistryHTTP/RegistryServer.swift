@@ -13,9 +13,13 @@ import Posix
 package final class RegistryServer: Sendable {
     private struct Bound {
         var channels: [any Channel] = []
+        var lane: ExpressLane?
         var controlSocket: String?
         var reloads: [RepeatedTask] = []
     }
+
+    /// So many connections may wait to be accepted.
+    private static let backlog = 1024
 
     private let group: MultiThreadedEventLoopGroup
     private let pool: NIOThreadPool
@@ -63,10 +67,17 @@ package final class RegistryServer: Sendable {
     package func start() async throws(ListenError) -> [String] {
         do throws(ListenError) {
             var addresses: [String] = []
+            var plain: [ListeningSocket] = []
             for listener in context.options.listeners {
-                let channel = try await bind(listener)
-                addresses.append(Self.text(of: channel.localAddress))
+                if let files = listener.tls {
+                    addresses.append(try await bind(listener.address, files))
+                } else {
+                    let socket = try await listen(listener.address)
+                    plain.append(socket)
+                    addresses.append(Self.text(socket.address.host, socket.address.port))
+                }
             }
+            try startLane(plain, addresses)
             await bindControlSocket()
             return addresses
         } catch {
@@ -120,9 +131,10 @@ package final class RegistryServer: Sendable {
         try? await promise.futureResult.get()
     }
 
-    private func bind(_ listener: Listener) async throws(ListenError) -> any Channel {
-        guard let (host, port) = Self.parse(listener.address) else { throw .invalidAddress(listener.address) }
-        let certificates = try await loadCertificates(for: listener)
+    /// Binds a listener for TLS; returns its address.
+    private func bind(_ address: String, _ files: TLSFiles) async throws(ListenError) -> String {
+        guard let (host, port) = Self.parse(address) else { throw .invalidAddress(address) }
+        let certificates = try await loadCertificates(files, for: address)
         let bootstrap = bootstrap(ChannelSetup(server: context, certificates: certificates))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Accepted sockets inherit it, and need no call of their own.
@@ -130,9 +142,37 @@ package final class RegistryServer: Sendable {
         do {
             let channel = try await bootstrap.bind(host: host, port: port).get()
             bound.withLock { $0.channels.append(channel) }
-            return channel
+            guard let local = channel.localAddress, let host = local.ipAddress else { return "" }
+            return Self.text(host, local.port ?? 0)
         } catch {
-            throw ListenError(error, address: listener.address)
+            throw ListenError(error, address: address)
+        }
+    }
+
+    /// Binds a listener for plain HTTP, whose connections the express lane will take.
+    private func listen(_ address: String) async throws(ListenError) -> ListeningSocket {
+        guard let (host, port) = Self.parse(address) else { throw .invalidAddress(address) }
+        do {
+            // A name may have to be looked up, which takes its time.
+            return try await pool.runIfActive {
+                switch try SocketAddress.makeAddressResolvingHost(host, port: port) {
+                case .v4(let address): try ListeningSocket(.v4(address.address), backlog: Self.backlog)
+                case .v6(let address): try ListeningSocket(.v6(address.address), backlog: Self.backlog)
+                case .unixDomainSocket: throw SocketAddressError.unsupported
+                }
+            }
+        } catch {
+            throw ListenError(error, address: address)
+        }
+    }
+
+    private func startLane(_ listeners: [ListeningSocket], _ addresses: [String]) throws(ListenError) {
+        guard !listeners.isEmpty, let answers = context.expressAnswers else { return }
+        do throws(SystemCallError) {
+            let lane = try ExpressLane(listeners, server: context, answers: answers, group: group)
+            bound.withLock { $0.lane = lane }
+        } catch {
+            throw .failed(address: addresses.joined(separator: ", "), reason: "\(error)")
         }
     }
 
@@ -155,7 +195,7 @@ package final class RegistryServer: Sendable {
 
     private func bootstrap(_ setup: ChannelSetup) -> ServerBootstrap {
         ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.backlog, value: Int32(Self.backlog))
             // A crowd that comes at once is let in at once, before the loop turns to sending.
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .childChannelInitializer { channel in
@@ -163,13 +203,12 @@ package final class RegistryServer: Sendable {
             }
     }
 
-    private func loadCertificates(for listener: Listener) async throws(ListenError) -> Certificates? {
-        guard let files = listener.tls else { return nil }
+    private func loadCertificates(_ files: TLSFiles, for address: String) async throws(ListenError) -> Certificates {
         let certificates: Certificates
         do {
             certificates = try await pool.runIfActive { try Certificates(files) }
         } catch {
-            throw .certificate(address: listener.address, reason: "\(error)")
+            throw .certificate(address: address, reason: "\(error)")
         }
         let interval = TimeAmount(context.options.certificateInterval)
         let task = group.next()
@@ -189,6 +228,10 @@ package final class RegistryServer: Sendable {
         // First the name, so that nobody finds a socket that does not answer.
         if let path = bound.controlSocket { _ = try? await pool.runIfActive { try File.remove(path) } }
         for channel in bound.channels { try? await channel.close() }
+        guard let lane = bound.lane else { return }
+        _ = try? await pool.runIfActive { lane.stop() }
+        // Each event loop has then seen what was handed to it, and those who ask it to close its connections reach all.
+        for loop in group.makeIterator() { try? await loop.submit {}.get() }
     }
 
     private func stop() async {
@@ -208,8 +251,7 @@ package final class RegistryServer: Sendable {
         return host.contains(":") ? nil : (String(host), Int(port))
     }
 
-    private static func text(of address: SocketAddress?) -> String {
-        guard let address, let host = address.ipAddress, let port = address.port else { return "" }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    private static func text(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

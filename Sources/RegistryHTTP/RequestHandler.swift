@@ -209,7 +209,8 @@ final class RequestHandler: ChannelDuplexHandler {
     private func hit(for head: HTTPRequestHead) -> Hit? {
         guard head.version == .http1_1, head.method == .GET || head.method == .HEAD, !isControl else { return nil }
         let start = NIODeadline.now()
-        guard let answer = loop.answers.answer(to: head, at: server.registry.revision, start) else { return nil }
+        guard let answer = loop.answers.answer(to: head.method, head.uri, at: server.registry.revision, start)
+        else { return nil }
         let traits = RequestTraits(head.headers)
         guard traits.isPlain else { return nil }
         let id = traits.hasRequestID ? loop.requestIDs.id(for: head.headers) : loop.requestIDs.next()
@@ -228,7 +229,8 @@ final class RequestHandler: ChannelDuplexHandler {
         }
         connectionGuard.requestEnded()
         server.activity.passed(at: hit.start)
-        loop.log.note(hit.answer, of: hit.request, id: hit.id, caller: caller, since: hit.start)
+        let request = hit.request
+        loop.log.note(hit.answer, to: request.method, request.uri, id: hit.id, caller: caller, since: hit.start)
     }
 
     private func write(_ bytes: ByteBuffer, thenCloses closes: Bool, _ context: ChannelHandlerContext) {

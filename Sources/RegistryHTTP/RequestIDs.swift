@@ -1,12 +1,14 @@
 import NIOHTTP1
 
-/// Names the requests of one event loop: by the client's own name, where it is fit for a log, else by ours.
+/// Names the requests of one thread: by the client's own name, where it is fit for a log, else by ours.
 final class RequestIDs {
     private let prefix = String(UInt64.random(in: .min ... .max), radix: 16) + "-"
     private var count = 0
 
-    func id(for headers: HTTPHeaders) -> String {
-        if let id = headers.first(name: "x-request-id"), Self.isFit(id) { return id }
+    func id(for headers: HTTPHeaders) -> String { id(askedFor: headers.first(name: "x-request-id")) }
+
+    func id(askedFor id: String?) -> String {
+        if let id, Self.isFit(id) { return id }
         return next()
     }
 

@@ -17,6 +17,8 @@ final class ServerContext: Sendable {
     let lifecycle = Lifecycle()
     let activity = Activity()
     let connections: Connections
+    /// Where there are listeners that have an express lane.
+    let expressAnswers: ExpressAnswers?
     let files: FileAccess
     private let loops = ThreadSpecificVariable<NIOLoopBoundBox<LoopContext>>()
 
@@ -39,6 +41,7 @@ final class ServerContext: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.connections = connections
+        expressAnswers = options.listeners.contains { $0.tls == nil } ? ExpressAnswers() : nil
         self.files = files
     }
 

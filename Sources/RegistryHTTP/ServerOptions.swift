@@ -23,6 +23,12 @@ extension RegistryServer {
         var certificateInterval: Duration = .seconds(30)
         /// So often an empty line tells whoever waits for work on the cache that it goes on, and the server is looked at.
         var pulse: Duration = .seconds(1)
+        /// So long the express lane waits for a client's first bytes, before an event loop does.
+        ///
+        /// A client sends its request as soon as it is connected; deadlines for one that does not are the event loops'.
+        var expressWait: Duration = .milliseconds(50)
+        /// For tests of a socket that takes little: so many bytes does the express lane send at once.
+        var longestExpressSend = Int.max
         /// For tests of a disk that fails.
         var pageCache = FileAccess.PageCacheCalls()
 

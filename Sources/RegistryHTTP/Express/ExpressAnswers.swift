@@ -1,0 +1,25 @@
+import Locking
+import NIOCore
+import NIOHTTP1
+
+/// The prepared answers that the express lane can send: what each event loop has prepared, for the one thread that asks.
+final class ExpressAnswers: Sendable {
+    private let answers = Locked(PreparedAnswers())
+
+    /// What a new connection's socket takes at once; of a longer response, making a channel for it is the smaller part.
+    static let longestResponse = 16 << 10
+
+    func answer(
+        to method: HTTPMethod,
+        _ target: String,
+        at revision: Int,
+        _ now: NIODeadline
+    ) -> PreparedAnswer? {
+        answers.withLock { $0.answer(to: method, target, at: revision, now) }
+    }
+
+    func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
+        guard answer.largestSize <= Self.longestResponse else { return }
+        answers.withLock { $0.keep(answer, for: method, target) }
+    }
+}
