@@ -79,20 +79,21 @@ final class AccessLog {
         write(record, to: request.method, request.uri, id: id, caller: caller, duration)
     }
 
-    /// Notes a request that a prepared answer was sent for.
+    /// Notes a request that a prepared answer was sent for; who asked is for the line only, if there is one.
     func note(
         _ answer: PreparedAnswer,
         to method: HTTPMethod,
         _ target: String,
         id: String,
-        caller: Caller,
+        caller: @autoclosure () -> Caller,
         since start: NIODeadline
     ) {
         let duration = Duration.nanoseconds((NIODeadline.now() - start).nanoseconds)
         answer.count(duration)
+        guard output != nil else { return }
         var record = answer.record
         record.sentBytes = answer.bodySize
-        write(record, to: method, target, id: id, caller: caller, duration)
+        write(record, to: method, target, id: id, caller: caller(), duration)
     }
 
     private func write(

@@ -42,8 +42,14 @@ final class ExpressResponder {
         answer.write(to: &response, ending: ResponseEnd(id: id, date: clock.dateLine, persistence: .close))
         let sent = connection.send(response, atMost: server.options.longestExpressSend)
         server.activity.passed(at: start)
-        let caller = Caller(address: connection.peer?.host ?? "unknown")
-        log.note(answer, to: head.method, target, id: id, caller: caller, since: start)
+        log.note(
+            answer,
+            to: head.method,
+            target,
+            id: id,
+            caller: Caller(address: connection.peer?.host ?? "unknown"),
+            since: start
+        )
         guard let sent, sent < response.readableBytes else { return .answered }
         response.moveReaderIndex(forwardBy: sent)
         return .answeredInPart(rest: response)
