@@ -164,7 +164,9 @@ if Context.environment["BENCH"] != nil {
         .executableTarget(
             name: "MicroBench",
             dependencies: ["Hashing", "LMDBIndex", "MirrorCore", "OCI", "RegistryHTTP", logging, nioCore, nioHTTP1],
-            path: "bench/MicroBench"
+            path: "bench/MicroBench",
+            // As what it speaks for.
+            linkerSettings: [.unsafeFlags(staticRuntime, .when(configuration: .release))]
         ),
     ]
 }

@@ -4,7 +4,7 @@ import OCI
 
 /// What the cases ask for: the same in every run, since nothing of it is random.
 enum Samples {
-    static let repository = Repository(upstream: UpstreamName("docker.io"), name: (try? RepositoryName("library/nginx"))!)
+    static let repository = Repository(upstream: .dockerHub, name: (try? RepositoryName("library/nginx"))!)
     /// Of usual length.
     static let requestID = "5e0c2a3f9b1d7c44-1234567"
 
