@@ -149,16 +149,26 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// What is measured from inside: `BENCH=1 swift build -c release --product index-bench`.
+// What is measured from inside: `BENCH=1 swift build -c release --product index-bench`, and `micro-bench`.
 if Context.environment["BENCH"] != nil {
-    package.products.append(.executable(name: "index-bench", targets: ["IndexBench"]))
-    package.targets.append(
+    package.products += [
+        .executable(name: "index-bench", targets: ["IndexBench"]),
+        .executable(name: "micro-bench", targets: ["MicroBench"]),
+    ]
+    package.targets += [
         .executableTarget(
             name: "IndexBench",
             dependencies: ["LMDBIndex", "MirrorCore", "OCI", logging],
             path: "bench/IndexBench"
-        )
-    )
+        ),
+        .executableTarget(
+            name: "MicroBench",
+            dependencies: ["Hashing", "LMDBIndex", "MirrorCore", "OCI", "RegistryHTTP", logging, nioCore, nioHTTP1],
+            path: "bench/MicroBench",
+            // As what it speaks for.
+            linkerSettings: [.unsafeFlags(staticRuntime, .when(configuration: .release))]
+        ),
+    ]
 }
 
 for target in package.targets {
