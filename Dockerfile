@@ -9,7 +9,7 @@ COPY Package.swift Package.resolve[d] ./
 RUN swift package resolve
 COPY Sources Sources
 COPY Tests Tests
-RUN swift build --configuration release --product tidepool --static-swift-stdlib \
+RUN swift build --configuration release --product tidepool \
  && install -D "$(swift build --configuration release --show-bin-path)/tidepool" /out/tidepool
 
 FROM debian:bookworm-slim

@@ -1,12 +1,12 @@
-import MirrorCore
-import NIOCore
-import NIOHTTP1
+package import MirrorCore
+package import NIOCore
+package import NIOHTTP1
 import OCI
 
 /// What is noted of a request for the access log and the metrics.
-struct AccessRecord {
+package struct AccessRecord {
     /// What was asked for, from a bounded set.
-    enum Kind: String {
+    package enum Kind: String {
         case ping
         case manifest
         case blob
@@ -16,14 +16,16 @@ struct AccessRecord {
         case other
     }
 
-    var kind = Kind.other
-    var repository: Repository?
-    var outcome: CacheOutcome?
+    package var kind = Kind.other
+    package var repository: Repository?
+    package var outcome: CacheOutcome?
     /// The label of the error that was answered, or that cut the body.
     var error: String?
-    var status = 0
+    package var status = 0
     var sentBytes = 0
     var start = NIODeadline.now()
+
+    package init() {}
 
     /// The `cache` label: how the cache came to the answer, or `none`.
     var cacheLabel: String { outcome?.label ?? "none" }
@@ -58,13 +60,13 @@ extension RegistryServer {
 /// Of what the client sent only the path, without its query, goes into the log; of that nothing but bounded labels into
 /// the metrics. The lines look like those of the other log, and are made without its dictionaries: there is one for each
 /// hit. Confined to one thread.
-final class AccessLog {
+package final class AccessLog {
     private let output: RegistryServer.AccessLogOutput?
     private let metrics: Metrics
     private let clock: LoopClock
     private var line = AccessLine()
 
-    init(_ output: RegistryServer.AccessLogOutput?, metrics: Metrics, clock: LoopClock) {
+    package init(_ output: RegistryServer.AccessLogOutput?, metrics: Metrics, clock: LoopClock) {
         self.output = output
         self.metrics = metrics
         self.clock = clock
@@ -80,7 +82,7 @@ final class AccessLog {
     }
 
     /// Notes a request that a prepared answer was sent for; who asked is for the line only, if there is one.
-    func note(
+    package func note(
         _ answer: PreparedAnswer,
         to method: HTTPMethod,
         _ target: String,

@@ -5,11 +5,18 @@ import OCI
 
 /// Answers for blobs: from the file where it is stored, along with the fetch where it is not.
 enum BlobResponder {
+    /// How long a small blob is sent again without a look at its file: short enough that damage to the file is seen by the
+    /// next who pulls it, and long enough for a crowd.
+    private static let preparedFor = TimeAmount.milliseconds(250)
+
     static func answer(_ exchange: Exchange, _ digest: Digest, in repository: Repository) {
         let registry = exchange.server.registry
         let caller = exchange.caller
+        // Read before the answer: what changes meanwhile must not look like what it was.
+        let revision = registry.revision
         if let file = registry.cachedBlob(digest, in: repository, for: caller) {
-            send(file, as: digest, .hit, to: exchange)
+            let validity = PreparedAnswer.Validity(revision: revision, end: .now() + preparedFor)
+            send(file, as: digest, .hit, until: validity, to: exchange)
         } else if exchange.isHead {
             exchange.perform { () async throws(MirrorError) in
                 try await registry.blobLength(digest, in: repository, for: caller)
@@ -22,7 +29,7 @@ enum BlobResponder {
                 try await registry.blob(digest, in: repository, for: caller)
             } then: { answer in
                 switch answer {
-                case .stored(let file, let outcome): send(file, as: digest, outcome, to: exchange)
+                case .stored(let file, let outcome): send(file, as: digest, outcome, until: nil, to: exchange)
                 case .growing(let blob, let outcome): send(blob, as: digest, outcome, to: exchange)
                 }
             }
@@ -33,6 +40,7 @@ enum BlobResponder {
         _ file: any StoredFile,
         as digest: Digest,
         _ outcome: CacheOutcome,
+        until validity: PreparedAnswer.Validity?,
         to exchange: Exchange
     ) {
         exchange.record.outcome = outcome
@@ -40,7 +48,7 @@ enum BlobResponder {
         let size = file.size
         switch selection(exchange, digest, size: size) {
         case .unsatisfiable: ErrorResponder.respondUnsatisfiable(size: size, to: exchange)
-        case .whole: send(file, [.file(0..<size)], head(digest, length: size), to: exchange)
+        case .whole: send(file, [.file(0..<size)], head(digest, length: size), until: validity, to: exchange)
         case .parts(let ranges) where ranges.count == 1:
             send(file, [.file(ranges[0])], head(digest, part: ranges[0], of: size), to: exchange)
         case .parts(let ranges):
@@ -53,6 +61,7 @@ enum BlobResponder {
         _ file: any StoredFile,
         _ segments: [FileSender.Segment],
         _ head: ResponseHead,
+        until validity: PreparedAnswer.Validity? = nil,
         to exchange: Exchange
     ) {
         if exchange.isHead {
@@ -63,7 +72,9 @@ enum BlobResponder {
         if case .file(let range)? = segments.first, segments.count == 1,
             let bytes = exchange.server.files.bytesAtHand(range, of: file)
         {
-            exchange.respond(head, exchange.allocator.buffer(bytes: bytes))
+            let body = exchange.allocator.buffer(bytes: bytes)
+            if let validity { exchange.keep(head, body, validity) }
+            exchange.respond(head, body)
             return
         }
         guard exchange.begin(head) else { return }

@@ -1,4 +1,4 @@
-import MirrorCore
+package import MirrorCore
 
 extension CacheOutcome {
     /// The `Cache-Status` field's value (RFC 9211).
@@ -30,7 +30,7 @@ extension ResponseHead {
     /// Says how the cache came to this answer.
     ///
     /// Registry clients show warnings of code 299 only (distribution-spec, "Warnings"); 110 is what HTTP caches mean.
-    mutating func add(_ outcome: CacheOutcome) {
+    package mutating func add(_ outcome: CacheOutcome) {
         add("Cache-Status", outcome.cacheStatus)
         guard case .stale(_, let checkedAt) = outcome else { return }
         add("Warning", "110 - \"Response is Stale\"")

@@ -18,13 +18,15 @@ final class LoopContext {
 }
 
 /// The time of day as responses and the log tell it, formatted once a second; confined to one thread.
-final class LoopClock {
+package final class LoopClock {
     private var second: Int64 = -1
     private var formattedDate: [UInt8] = []
     private var formattedTime: [UInt8] = []
 
+    package init() {}
+
     /// `Date: Sun, 06 Nov 1994 08:49:37 GMT`, with the line's end.
-    var dateLine: [UInt8] {
+    package var dateLine: [UInt8] {
         _ = milliseconds()
         return formattedDate
     }

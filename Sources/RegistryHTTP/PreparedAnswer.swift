@@ -1,14 +1,19 @@
-import MirrorCore
-import NIOCore
-import NIOHTTP1
+package import MirrorCore
+package import NIOCore
+package import NIOHTTP1
 import OCI
 
 /// A hit that can be sent again as it is, but for the last lines of its head.
-final class PreparedAnswer: Sendable {
+package final class PreparedAnswer: Sendable {
     /// For how long the registry would answer the same.
-    struct Validity: Sendable {
+    package struct Validity: Sendable {
         var revision: Int
         var end: NIODeadline
+
+        package init(revision: Int, end: NIODeadline) {
+            self.revision = revision
+            self.end = end
+        }
     }
 
     /// Whose access the log notes; what differs from one request to the next is not in it.
@@ -22,7 +27,7 @@ final class PreparedAnswer: Sendable {
     private let seconds: Histogram.Series
 
     /// Takes what the exchange was answered with; the body is empty for a HEAD.
-    init(
+    package init(
         _ head: ResponseHead,
         _ body: ByteBuffer,
         _ record: AccessRecord,
@@ -52,7 +57,7 @@ final class PreparedAnswer: Sendable {
     }
 
     /// The response: in one piece, or with its body in a second.
-    func pieces(ending end: ResponseEnd, _ allocator: ByteBufferAllocator) -> (ByteBuffer, ByteBuffer?) {
+    package func pieces(ending end: ResponseEnd, _ allocator: ByteBufferAllocator) -> (ByteBuffer, ByteBuffer?) {
         let isShort = body.readableBytes <= Exchange.longestCopy
         let capacity = head.readableBytes + ResponseEnd.capacity + (isShort ? body.readableBytes : 0)
         var bytes = allocator.buffer(capacity: capacity)
@@ -82,7 +87,7 @@ final class PreparedAnswer: Sendable {
 /// A hit answered so costs one look into a dictionary, and neither the index nor the file system; it stays true while
 /// nothing was committed to the index, and within its time. Bounded. Each event loop has its own, and the express lane has
 /// one that all of them fill (``ExpressAnswers``).
-final class PreparedAnswers {
+package final class PreparedAnswers {
     private var gets: [String: PreparedAnswer] = [:]
     private var heads: [String: PreparedAnswer] = [:]
     private var cost = 0
@@ -92,8 +97,10 @@ final class PreparedAnswers {
     /// A larger body is not worth keeping: sending it is what costs.
     static let largestBody = 64 << 10
 
+    package init() {}
+
     /// The answer to a request that asks for nothing special.
-    func answer(
+    package func answer(
         to method: HTTPMethod,
         _ target: String,
         at revision: Int,
@@ -105,7 +112,7 @@ final class PreparedAnswers {
         return answer
     }
 
-    func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
+    package func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
         if cost + answer.cost > Self.mostBytes {
             // What is asked for often is back at once.
             gets.removeAll(keepingCapacity: true)

@@ -1,9 +1,9 @@
-import NIOCore
+package import NIOCore
 
 /// The last lines of a response's head, which are another's in each response.
-struct ResponseEnd {
+package struct ResponseEnd {
     /// What is said of the connection's future, if anything has to be.
-    enum Persistence {
+    package enum Persistence {
         /// HTTP/1.1 goes on unless told.
         case usual
         /// HTTP/1.0 ends unless told.
@@ -19,7 +19,13 @@ struct ResponseEnd {
     /// Room enough for these lines.
     static let capacity = 192
 
-    func write(to buffer: inout ByteBuffer) {
+    package init(id: String, date: [UInt8], persistence: Persistence) {
+        self.id = id
+        self.date = date
+        self.persistence = persistence
+    }
+
+    package func write(to buffer: inout ByteBuffer) {
         buffer.writeStaticString("X-Request-Id: ")
         buffer.writeString(id)
         buffer.writeStaticString("\r\n")

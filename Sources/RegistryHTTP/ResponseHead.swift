@@ -1,10 +1,10 @@
 import MirrorCore
-import NIOCore
-import NIOHTTP1
-import OCI
+package import NIOCore
+package import NIOHTTP1
+package import OCI
 
 /// A response's status and headers, as they are put together: in the bytes that will be sent.
-struct ResponseHead {
+package struct ResponseHead {
     let status: HTTPResponseStatus
     /// The header lines, each with its end.
     private(set) var lines: [UInt8] = []
@@ -13,19 +13,19 @@ struct ResponseHead {
     /// Whether the body is sent in chunks, since its length is not known (RFC 9112, 7.1).
     private(set) var isChunked = false
 
-    init(_ status: HTTPResponseStatus) {
+    package init(_ status: HTTPResponseStatus) {
         self.status = status
         lines.reserveCapacity(512)
     }
 
-    init(_ status: HTTPResponseStatus, contentType: String, contentLength: Int?) {
+    package init(_ status: HTTPResponseStatus, contentType: String, contentLength: Int?) {
         self.init(status)
         add("Content-Type", contentType)
         if let contentLength { add("Content-Length", "\(contentLength)") }
     }
 
     /// Adds a header, whose value may come from outside: one that could break out of its line is left away.
-    mutating func add(_ name: String, _ value: String) {
+    package mutating func add(_ name: String, _ value: String) {
         guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return }
         lines.append(contentsOf: name.utf8)
         lines.append(contentsOf: [UInt8(ascii: ":"), UInt8(ascii: " ")])
@@ -34,7 +34,7 @@ struct ResponseHead {
     }
 
     /// What names content: its digest, and that it never changes under that name.
-    mutating func describe(_ digest: Digest) {
+    package mutating func describe(_ digest: Digest) {
         content = digest
         let text = digest.description
         add("Docker-Content-Digest", text)
@@ -42,7 +42,7 @@ struct ResponseHead {
     }
 
     /// For content that was asked for by its digest.
-    mutating func markImmutable() {
+    package mutating func markImmutable() {
         add("Cache-Control", "public, max-age=31536000, immutable")
     }
 
@@ -53,7 +53,7 @@ struct ResponseHead {
     }
 
     /// Writes the status line and the lines so far; more may follow, and then an empty line.
-    func write(to buffer: inout ByteBuffer, version: HTTPVersion) {
+    package func write(to buffer: inout ByteBuffer, version: HTTPVersion) {
         buffer.writeString(version == .http1_0 ? "HTTP/1.0 " : "HTTP/1.1 ")
         buffer.writeString("\(status.code)")
         buffer.writeString(" ")

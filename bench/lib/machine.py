@@ -23,12 +23,12 @@ def _field(path, name):
     return "unknown"
 
 
-def _package(name):
+def package(name):
     return _first_line("dpkg-query", "--show", "--showformat=${Version}", name)
 
 
-def describe(binary, repository):
-    """Names and values for people, in the order in which they are shown."""
+def surroundings(repository):
+    """The machine and the commit: names and values for people, in the order in which they are shown."""
     git = lambda *arguments: _first_line("git", "-C", repository, *arguments)
     changed = git("status", "--porcelain", "--untracked-files=no") != "unknown"
     return {
@@ -39,11 +39,17 @@ def describe(binary, repository):
         "memory": f"{int(_field('/proc/meminfo', 'MemTotal').split()[0]) / (1 << 20):.1f} GiB",
         "kernel": platform.release(),
         "system": _pretty_name(),
+    }
+
+
+def describe(binary, repository):
+    """The surroundings, and the programs that are measured and measured with."""
+    return surroundings(repository) | {
         "tidepool": _first_line(binary, "--version"),
-        "nginx": _package("nginx"),
-        "docker-registry": _package("docker-registry"),
-        "wrk": _package("wrk"),
-        "hey": _package("hey"),
+        "nginx": package("nginx"),
+        "docker-registry": package("docker-registry"),
+        "wrk": package("wrk"),
+        "hey": package("hey"),
         "load before": f"{os.getloadavg()[0]:.2f}",
     }
 
