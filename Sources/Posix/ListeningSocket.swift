@@ -20,6 +20,9 @@ package final class ListeningSocket: Sendable {
         try Self.turnOn(SO_REUSEADDR, SOL_SOCKET, of: number)
         // Accepted sockets inherit it, and need no call of their own.
         try Self.turnOn(TCP_NODELAY, Int32(IPPROTO_TCP), of: number)
+        // Clients speak first: a connection is told of when its first bytes have come, or else after a second. Where the
+        // system does not know it (it is Linux's own), connections are told of at once.
+        try? Self.turnOn(TCP_DEFER_ACCEPT, Int32(IPPROTO_TCP), of: number)
         try check("bind") { unsafe address.withSocketAddress { unsafe bind(number, $0, $1) } }
         try check("listen") { listen(number, Int32(clamping: backlog)) }
         let (status, bound) = unsafe InternetAddress.written { unsafe getsockname(number, $0, $1) }

@@ -38,12 +38,15 @@ package struct StreamSocket: ~Copyable, Sendable {
     }
 
     /// Sends as much as the socket takes now, and returns how much; no signal comes of a peer that has gone.
-    package borrowing func send(_ bytes: Span<UInt8>) throws(SystemCallError) -> Int {
+    ///
+    /// The connection is to be closed at once, or more is to be sent: the system waits for either with a packet that is not
+    /// full, so that a short response and the connection's end travel in one.
+    package borrowing func sendLast(_ bytes: Span<UInt8>) throws(SystemCallError) -> Int {
         let number = descriptor.rawValue
         do throws(SystemCallError) {
             return try check("send") {
                 unsafe bytes.withUnsafeBytes {
-                    unsafe Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                    unsafe Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_MORE))
                 }
             }
         } catch {

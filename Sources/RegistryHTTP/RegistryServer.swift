@@ -19,7 +19,7 @@ package final class RegistryServer: Sendable {
     }
 
     /// So many connections may wait to be accepted.
-    private static let backlog = 1024
+    private static let backlog = 4096
 
     private let group: MultiThreadedEventLoopGroup
     private let pool: NIOThreadPool
@@ -85,6 +85,9 @@ package final class RegistryServer: Sendable {
             throw error
         }
     }
+
+    /// How many connections are open, of those that have been accepted.
+    var connectionCount: Int { context.connections.count }
 
     /// Says that it is not ready, answers until nothing is under way, for at most so long, and closes everything.
     ///

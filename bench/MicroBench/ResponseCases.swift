@@ -90,9 +90,12 @@ enum ResponseCases {
         let answers = PreparedAnswers()
         let digests = (0..<256).map { Samples.digest($0, .manifest) }
         let requests = digests.map(request)
-        for (digest, request) in zip(digests, requests) { answers.keep(prepared(digest), for: request.method, request.uri) }
+        for (digest, request) in zip(digests, requests) {
+            answers.keep(prepared(digest), for: request.method, request.uri)
+        }
         return { turn in
-            guard let answer = answers.answer(to: .GET, requests[turn % requests.count].uri, at: 1, .now()) else { return 0 }
+            let target = requests[turn % requests.count].uri
+            guard let answer = answers.answer(to: .GET, target, at: 1, .now()) else { return 0 }
             return answer.pieces(ending: end(clock), allocator).0.readableBytes
         }
     }

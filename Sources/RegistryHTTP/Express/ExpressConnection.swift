@@ -26,8 +26,10 @@ final class ExpressConnection {
     }
 
     /// Sends as much as the socket takes of so many bytes; `nil` when the client has gone.
+    ///
+    /// The connection is to be closed, or handed over for the rest.
     func send(_ bytes: ByteBuffer, atMost limit: Int) -> Int? {
-        try? socket?.send(bytes.readableBytesUInt8Span.extracting(first: limit))
+        try? socket?.sendLast(bytes.readableBytesUInt8Span.extracting(first: limit))
     }
 
     /// Gives the socket away, to be closed by whoever takes it.
