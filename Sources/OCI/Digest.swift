@@ -15,6 +15,17 @@ package struct Digest: Sendable {
             case .sha512: 64
             }
         }
+
+        /// How long a digest of this algorithm is as text.
+        fileprivate var textCount: Int { rawValue.utf8.count + 1 + byteCount * 2 }
+
+        /// Whether the text begins as a digest of this algorithm does; it must be as long as one.
+        fileprivate func begins(_ text: Span<UInt8>) -> Bool {
+            let name = rawValue
+            let bytes = name.utf8.span
+            for index in bytes.indices where bytes[index] != text[index] { return false }
+            return text[bytes.count] == UInt8(ascii: ":")
+        }
     }
 
     package let algorithm: Algorithm
@@ -33,16 +44,26 @@ package struct Digest: Sendable {
     }
 
     /// Parses `sha256:<64 lower-case hex digits>` or `sha512:<128 …>`.
-    package init(_ text: some StringProtocol) throws(ReferenceError) {
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let algorithm = Algorithm(rawValue: String(parts[0])) else {
-            throw .digest(String(text))
-        }
-        guard parts[1].utf8.count == algorithm.byteCount * 2 else { throw .digest(String(text)) }
+    package init(_ text: String) throws(ReferenceError) {
+        guard let digest = Self(utf8: text.utf8.span) else { throw .digest(text) }
+        self = digest
+    }
+
+    /// Parses the same from within a longer text.
+    package init(_ text: Substring) throws(ReferenceError) {
+        guard let digest = Self(utf8: text.utf8.span) else { throw .digest(String(text)) }
+        self = digest
+    }
+
+    private init?(utf8 text: Span<UInt8>) {
+        let algorithm = Algorithm.allCases.first { $0.textCount == text.count }
+        guard let algorithm, algorithm.begins(text) else { return nil }
         self.algorithm = algorithm
-        for (index, byte) in parts[1].utf8.enumerated() {
-            guard let digit = byte.lowerHexValue else { throw .digest(String(text)) }
-            merge(index.isMultiple(of: 2) ? digit << 4 : digit, at: index / 2)
+        let start = text.count - algorithm.byteCount * 2
+        for index in 0..<algorithm.byteCount {
+            guard let high = text[start + 2 * index].lowerHexValue, let low = text[start + 2 * index + 1].lowerHexValue
+            else { return nil }
+            merge(high << 4 | low, at: index)
         }
     }
 

@@ -6,8 +6,12 @@ package enum Reference: Hashable, Sendable {
     case digest(Digest)
 
     /// Reads the `<reference>` part of `/v2/<name>/manifests/<reference>`.
-    package init(_ text: some StringProtocol) throws(ReferenceError) {
-        self = text.contains(":") ? .digest(try Digest(text)) : .tag(try Tag(text))
+    package init(_ text: Substring) throws(ReferenceError) {
+        self = text.utf8.contains(UInt8(ascii: ":")) ? .digest(try Digest(text)) : .tag(try Tag(text))
+    }
+
+    package init(_ text: String) throws(ReferenceError) {
+        try self.init(text[...])
     }
 }
 

@@ -16,25 +16,28 @@ package struct RepositoryName: Hashable, Sendable {
     }
 
     private static func matchesGrammar(_ bytes: some Collection<UInt8>) -> Bool {
-        var separator: [UInt8] = [UInt8(ascii: "/")]
+        // What stands between two runs of letters and digits; a name begins as a component after a slash does.
+        var (separator, count) = (UInt8(ascii: "/"), 1)
         for byte in bytes {
             if byte.isLowerAlphanumeric {
-                guard isSeparator(separator) else { return false }
-                separator = []
+                guard isSeparator(separator, count) else { return false }
+                count = 0
             } else {
-                separator.append(byte)
+                guard count == 0 || byte == separator else { return false }
+                separator = byte
+                count += 1
             }
         }
-        return separator.isEmpty
+        return count == 0
     }
 
-    /// Whether `bytes` may stand between two runs of letters and digits.
-    private static func isSeparator(_ bytes: [UInt8]) -> Bool {
-        switch bytes {
-        case [], [UInt8(ascii: ".")], [UInt8(ascii: "_")], [UInt8(ascii: "_"), UInt8(ascii: "_")],
-            [UInt8(ascii: "/")]:
-            true
-        default: bytes.allSatisfy { $0 == UInt8(ascii: "-") }
+    /// Whether so many of `byte`, or none, may stand between two runs of letters and digits.
+    private static func isSeparator(_ byte: UInt8, _ count: Int) -> Bool {
+        switch byte {
+        case UInt8(ascii: "/"), UInt8(ascii: "."): count <= 1
+        case UInt8(ascii: "_"): count <= 2
+        case UInt8(ascii: "-"): true
+        default: count == 0
         }
     }
 }

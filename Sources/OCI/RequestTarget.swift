@@ -19,11 +19,12 @@ package struct RequestTarget: Hashable, Sendable {
     package init(_ text: String) throws(RouteError) {
         guard text.utf8.allSatisfy({ $0.isPrintable && $0 != UInt8(ascii: "#") }) else { throw .malformed }
         guard let originForm = Self.originForm(of: text) else { throw .malformed }
-        let parts = originForm.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        rawPath = String(parts[0])
+        let mark = originForm.utf8.firstIndex(of: UInt8(ascii: "?"))
+        let rawPath = originForm[..<(mark ?? originForm.endIndex)]
+        self.rawPath = String(rawPath)
         // An encoded slash has no meaning in the registry API, and would hide the path's structure.
-        path = try Self.decoded(parts[0], forbidding: UInt8(ascii: "/"))
-        query = parts.count == 2 ? try Self.parameters(in: parts[1]) : []
+        path = try Self.decoded(rawPath, forbidding: UInt8(ascii: "/"))
+        query = try Self.parameters(in: originForm[rawPath.endIndex...].dropFirst())
     }
 
     /// The first parameter of that name, or `nil` when there is none or it is empty.

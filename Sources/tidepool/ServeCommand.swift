@@ -62,6 +62,11 @@ struct ServeCommand: AsyncParsableCommand {
         await Self.drain(mirror, told: signal, settings.drain, signals, logger)
     }
 
+    /// For how long nothing may be under way before no more requests are taken.
+    ///
+    /// More than the second after which the kernel tells of clients that are connected and silent: they are told of the end too.
+    private static let grace = Duration.milliseconds(1200)
+
     /// Drains the mirror; a second signal cuts that short, as with other servers.
     private static func drain(
         _ mirror: Composition,
@@ -78,7 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
             mirror.cutShort()
         }
         // An interrupt is a person at a terminal; whoever sends SIGTERM may still be sending clients here.
-        await mirror.stop(draining: limit, grace: signal == .interrupt ? .zero : .seconds(1))
+        await mirror.stop(draining: limit, grace: signal == .interrupt ? .zero : Self.grace)
         impatience.cancel()
         logger.notice("stopped")
     }

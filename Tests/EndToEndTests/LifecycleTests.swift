@@ -56,7 +56,8 @@ extension EndToEnd {
             #expect(try await mirror.client.get("/v2/").status == 200)
             mirror.signal(signal)
             #expect(await mirror.waitForExit(within: .seconds(10)) == .exited(0))
-            await idle.waitForClose()
+            // After an interrupt it may be the kernel's still, which tells of a silent client when it speaks.
+            if signal == SIGTERM { await idle.waitForClose() }
         }
 
         @Test("after kill -9 everything that was complete is served, with the Hub gone")
