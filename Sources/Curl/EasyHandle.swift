@@ -12,7 +12,10 @@ final class EasyHandle {
     private let sink: any TransferSink
     private let wakeAfterRest: @Sendable () -> Void
     private var parser = HeadParser()
+    /// Bytes of the body that libcurl has given us.
     private var received = 0
+    /// The last of them, while the sink has not been given them.
+    private var gathered: [UInt8] = []
     /// Set by a callback that ends the transfer; says more than the result that libcurl makes of it.
     private var failure: TransferError?
     /// Whether some address of the name was refused: then that is why no connection came about.
@@ -95,6 +98,17 @@ final class EasyHandle {
         let result = unsafe ccurl_go_on(pointer)
         guard result != CURLE_OK else { return nil }
         return failure ?? TransferError(result, afterHead: true)
+    }
+
+    /// Gives the sink what was gathered while libcurl was at work; returns why the transfer ends, if the sink refuses it.
+    func endTurn() -> TransferError? {
+        guard !gathered.isEmpty else { return nil }
+        let intake = sink.receive(gathered.span)
+        gathered.removeAll(keepingCapacity: true)
+        // After the sink, which may have waited for its disk: that is not the peer's stall.
+        lastProgress = .now
+        if case .taken = intake { return nil }
+        return TransferError(CURLE_WRITE_ERROR, afterHead: true)
     }
 }
 
@@ -209,6 +223,7 @@ extension EasyHandle {
 
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
         if let limit = request.limits.body, received + bytes.count > limit { return abort(.bodyTooLarge) }
+        if request.limits.isGathered { return unsafe gather(bytes) }
         switch unsafe bytes.withMemoryRebound(to: UInt8.self, { unsafe sink.receive($0.span) }) {
         case .taken:
             received += bytes.count
@@ -222,6 +237,14 @@ extension EasyHandle {
             register(wakeAfterRest)
             return Int(CURL_WRITEFUNC_PAUSE)
         }
+    }
+
+    private func gather(_ bytes: UnsafeRawBufferPointer) -> Int {
+        if gathered.count + bytes.count > request.limits.chunk, let error = endTurn() { return abort(error) }
+        gathered.reserveCapacity(request.limits.chunk)
+        unsafe gathered.append(contentsOf: bytes)
+        received += bytes.count
+        return bytes.count
     }
 
     private func abort(_ error: TransferError) -> Int {

@@ -64,6 +64,7 @@ private func drive(_ multi: MultiHandle, from inbox: Inbox) {
         transfers.endCancelled()
         transfers.goOnWithRested()
         multi.perform()
+        transfers.endTurn()
         transfers.endCompleted()
         // After `perform`, so that bytes which waited while a sink was busy count as progress.
         transfers.endExpired()

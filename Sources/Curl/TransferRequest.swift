@@ -61,13 +61,19 @@ package struct TransferRequest: Sendable {
         package var body: Int?
         /// Bytes of all header lines, trailers and interim responses included.
         package var head: Int
-        /// The size of the read buffer, in bytes: what one call of the sink gets at most.
+        /// The size of the read buffer, in bytes.
         package var chunk: Int
+        /// Whether what has come is gathered, until it would be more than ``chunk`` or there is no more for now, and given to
+        /// the sink in one call; a sink that may be full cannot have that.
+        ///
+        /// libcurl gives at most 16 KiB at once, however much it has read.
+        package var isGathered: Bool
 
-        package init(body: Int? = nil, head: Int = 64 << 10, chunk: Int = 16 << 10) {
+        package init(body: Int? = nil, head: Int = 64 << 10, chunk: Int = 16 << 10, isGathered: Bool = false) {
             self.body = body
             self.head = head
             self.chunk = chunk
+            self.isGathered = isGathered
         }
     }
 

@@ -40,6 +40,13 @@ struct Transfers {
         }
     }
 
+    /// Gives the sinks what was gathered for them.
+    mutating func endTurn() {
+        for entry in entries.values {
+            if let error = entry.handle.endTurn() { end(entry.handle, with: .failure(error)) }
+        }
+    }
+
     mutating func endCompleted() {
         while let (handle, outcome) = multi.nextCompleted() { end(handle, with: outcome) }
     }

@@ -78,6 +78,7 @@ enum BlobResponder {
             return
         }
         guard exchange.begin(head) else { return }
+        exchange.cork()
         FileSender.send(segments, of: file, to: exchange) { exchange.end() }
     }
 

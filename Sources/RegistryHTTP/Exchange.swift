@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import MirrorCore
 import NIOCore
@@ -39,6 +40,7 @@ final class Exchange {
     /// What the response's head names as its content.
     private var content: Digest?
     private var isChunked = false
+    private var isCorked = false
 
     init(
         _ request: HTTPRequestHead,
@@ -149,6 +151,30 @@ final class Exchange {
         return promise.futureResult
     }
 
+    /// Has the system send nothing but full packets until the response ends: its head goes out with the beginning of a file,
+    /// and the end of each window with the beginning of the next (`TCP_CORK`, tcp(7)).
+    ///
+    /// Only for a response whose parts follow each other at once: the system may hold some of it for up to 200 ms.
+    func cork() {
+        // Through TLS, records are what is sent.
+        guard sendsFileRegions, state == .streaming else { return }
+        isCorked = true
+        setCork(1)
+    }
+
+    private func uncork() {
+        guard isCorked else { return }
+        isCorked = false
+        setCork(0)
+    }
+
+    private func setCork(_ value: SocketOptionValue) {
+        // Of a connection that has failed it fails too, and then there is nothing to hold.
+        try? context.channel.syncOptions?.setOption(Self.cork, value: value)
+    }
+
+    private static let cork = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_CORK))
+
     /// Lets what was written go out.
     func flush() {
         if state == .streaming { context.flush() }
@@ -170,6 +196,7 @@ final class Exchange {
             }
         write(.byteBuffer(allocator.buffer(string: isChunked ? "0\r\n\r\n" : "")), promise)
         context.flush()
+        uncork()
         connection.responseHasEnded(context)
     }
 

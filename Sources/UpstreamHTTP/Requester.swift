@@ -137,7 +137,7 @@ final class Requester: Sendable {
                 total: isBlob ? nil : timeouts.answerWithin
             ),
             // Blobs are read in large pieces, for fewer writes.
-            limits: TransferRequest.Limits(chunk: isBlob ? 256 << 10 : 16 << 10),
+            limits: TransferRequest.Limits(chunk: isBlob ? 256 << 10 : 16 << 10, isGathered: isBlob),
             connection: TransferRequest.Connection(
                 caFile: options.caFile,
                 isInsecure: options.isInsecure,
@@ -148,6 +148,7 @@ final class Requester: Sendable {
         if case .relay(let sink, _) = request.use, sink.mayBeFull {
             // What libcurl holds back while the sink rests is at most this.
             transfer.limits.chunk = 64 << 10
+            transfer.limits.isGathered = false
             transfer.connection.allowsHTTP2 = false
         }
         do throws(TransferError) {
