@@ -13,9 +13,8 @@ struct AccessLine {
         if isJSON { bytes.append(UInt8(ascii: "{")) }
     }
 
-    /// What comes before the pairs where it is text.
-    mutating func beginText(at clock: LoopClock) {
-        clock.appendTimestamp(to: &bytes)
+    /// What comes before the pairs where it is text, after the time.
+    mutating func beginText() {
         append(" info request")
         isFirst = false
     }
@@ -31,15 +30,23 @@ struct AccessLine {
         add(name, String(value))
     }
 
-    /// Adds a duration in milliseconds, with three digits below them.
-    mutating func add(_ name: String, milliseconds duration: Duration) {
-        let microseconds = Int(duration / .microseconds(1))
+    /// Adds a value that `append` writes, of which the same is known.
+    mutating func add(_ name: String, _ append: (inout Self) -> Void) {
         begin(name)
-        append(String(microseconds / 1000))
-        append(".")
-        let rest = microseconds % 1000
-        for digit in [rest / 100, rest / 10 % 10, rest % 10] { bytes.append(UInt8(ascii: "0") + UInt8(digit)) }
+        append(&self)
         end()
+    }
+
+    /// Appends milliseconds, with three digits below them.
+    mutating func append(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let microseconds = Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
+        append(String(microseconds / 1000))
+        let rest = microseconds % 1000
+        bytes.append(UInt8(ascii: "."))
+        bytes.append(UInt8(ascii: "0") + UInt8(rest / 100))
+        bytes.append(UInt8(ascii: "0") + UInt8(rest / 10 % 10))
+        bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
     }
 
     /// Adds a value that a client chose, out of visible ASCII characters.
@@ -61,10 +68,23 @@ struct AccessLine {
         end()
     }
 
-    mutating func addTime(_ clock: LoopClock) {
-        begin("time")
+    mutating func append(timeOf clock: LoopClock) {
         clock.appendTimestamp(to: &bytes)
-        end()
+    }
+
+    mutating func append(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    /// Appends what ``cut()`` has given.
+    mutating func append(_ part: [UInt8]) {
+        bytes.append(contentsOf: part)
+    }
+
+    /// Takes out what is there so far.
+    mutating func cut() -> [UInt8] {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return bytes
     }
 
     /// The whole line, with its end.
@@ -84,9 +104,5 @@ struct AccessLine {
 
     private mutating func end() {
         if isJSON { bytes.append(UInt8(ascii: "\"")) }
-    }
-
-    private mutating func append(_ text: String) {
-        bytes.append(contentsOf: text.utf8)
     }
 }

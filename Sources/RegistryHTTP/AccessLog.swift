@@ -78,43 +78,93 @@ package final class AccessLog {
         metrics.requests(record, request.method).add()
         if record.sentBytes > 0 { metrics.add(record.sentBytes, to: .sentBytes, record.cacheLabel) }
         metrics.requestSeconds.observe(duration, record.kind.rawValue, record.cacheLabel)
-        write(record, to: request.method, request.uri, id: id, caller: caller, duration)
+        guard let output else { return }
+        let values = Values(client: caller.address, duration: duration, id: id)
+        line.begin(output.format)
+        compose(record, to: request.method, request.uri, output.format, &line) { variable, line in
+            put(variable, of: values, &line)
+        }
+        output.lines.write(line.ended())
     }
 
     /// Notes a request that a prepared answer was sent for; who asked is for the line only, if there is one.
     package func note(
         _ answer: PreparedAnswer,
-        to method: HTTPMethod,
-        _ target: String,
         id: String,
         caller: @autoclosure () -> Caller,
         since start: NIODeadline
     ) {
         let duration = Duration.nanoseconds((NIODeadline.now() - start).nanoseconds)
         answer.count(duration)
-        guard output != nil else { return }
-        var record = answer.record
-        record.sentBytes = answer.bodySize
-        write(record, to: method, target, id: id, caller: caller(), duration)
+        guard let output, let prepared = answer.line else { return }
+        let values = Values(client: caller().address, duration: duration, id: id)
+        line.begin(output.format)
+        // With the first part comes what has been begun.
+        _ = line.cut()
+        for part in prepared.parts {
+            line.append(part.bytes)
+            put(part.variable, of: values, &line)
+        }
+        line.append(prepared.end)
+        output.lines.write(line.ended())
     }
 
-    private func write(
+    // MARK: - Lines
+
+    /// What differs from one line to the next of the same answer.
+    fileprivate enum Variable {
+        case time
+        case client
+        case duration
+        case id
+    }
+
+    /// The values of the variables; the time is the clock's.
+    private struct Values {
+        var client: String
+        var duration: Duration
+        var id: String
+    }
+
+    /// A line but for its variables: what comes before each, and after the last.
+    package struct PreparedLine: Sendable {
+        fileprivate var parts: [(bytes: [UInt8], variable: Variable)] = []
+        fileprivate var end: [UInt8] = []
+
+        /// Its memory, roughly.
+        var cost: Int { end.count + parts.reduce(0) { $0 + $1.bytes.count } }
+    }
+
+    /// Prepares the line of a prepared answer; `nil` when there is no access log.
+    package func prepare(_ record: AccessRecord, to method: HTTPMethod, _ target: String) -> PreparedLine? {
+        guard let output else { return nil }
+        var (prepared, line) = (PreparedLine(), AccessLine())
+        line.begin(output.format)
+        compose(record, to: method, target, output.format, &line) { variable, line in
+            prepared.parts.append((line.cut(), variable))
+        }
+        prepared.end = line.cut()
+        return prepared
+    }
+
+    private func compose(
         _ record: AccessRecord,
         to method: HTTPMethod,
         _ target: String,
-        id: String,
-        caller: Caller,
-        _ duration: Duration
+        _ format: RegistryServer.AccessLogOutput.Format,
+        _ line: inout AccessLine,
+        _ put: (Variable, inout AccessLine) -> Void
     ) {
-        guard let output else { return }
-        line.begin(output.format)
-        if output.format == .text { line.beginText(at: clock) }
+        if format == .text {
+            put(.time, &line)
+            line.beginText()
+        }
         line.add("bytes", record.sentBytes)
         line.add("cache", record.cacheLabel)
-        line.add("client", caller.address)
-        line.add("duration_ms", milliseconds: duration)
+        line.add("client") { put(.client, &$0) }
+        line.add("duration_ms") { put(.duration, &$0) }
         if let error = record.error { line.add("error", error) }
-        if output.format == .json {
+        if format == .json {
             line.add("level", "info")
             line.add("message", "request")
         }
@@ -122,11 +172,19 @@ package final class AccessLog {
         line.add("path", fromOutside: Self.path(of: target))
         if case .stale(let reason, _) = record.outcome { line.add("reason", reason) }
         if let repository = record.repository { line.add("repository", repository.name.text) }
-        line.add("request_id", id)
+        line.add("request_id") { put(.id, &$0) }
         line.add("status", record.status)
-        if output.format == .json { line.addTime(clock) }
+        if format == .json { line.add("time") { put(.time, &$0) } }
         if let repository = record.repository { line.add("upstream", repository.upstream.text) }
-        output.lines.write(line.ended())
+    }
+
+    private func put(_ variable: Variable, of values: Values, _ line: inout AccessLine) {
+        switch variable {
+        case .time: line.append(timeOf: clock)
+        case .client: line.append(values.client)
+        case .duration: line.append(values.duration)
+        case .id: line.append(values.id)
+        }
     }
 
     /// The path as it was sent, but for what has no business in a log: the query, and bytes that are not printable.

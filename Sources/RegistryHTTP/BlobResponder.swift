@@ -78,7 +78,7 @@ enum BlobResponder {
             return
         }
         guard exchange.begin(head) else { return }
-        exchange.cork()
+        if FileSender.hasSeveralWindows(segments) { exchange.cork() }
         FileSender.send(segments, of: file, to: exchange) { exchange.end() }
     }
 

@@ -268,10 +268,12 @@ final class Exchange {
         else { return }
         var record = record
         record.status = Int(head.status.code)
+        record.sentBytes = body.readableBytes
         let answer = PreparedAnswer(
             described(head),
             body,
             record,
+            line: loop.log.prepare(record, to: request.method, request.uri),
             method: request.method,
             validity: validity,
             metrics: server.metrics

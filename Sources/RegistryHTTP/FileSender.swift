@@ -32,6 +32,12 @@ final class FileSender {
     private var watch: Scheduled<Void>?
     private static let watchInterval = TimeAmount.milliseconds(100)
 
+    /// Whether more than one window will be sent, so that corking the connection spares more than its two system calls cost.
+    static func hasSeveralWindows(_ segments: [Segment]) -> Bool {
+        if case .file(let range)? = segments.first, segments.count == 1 { return range.count > regionWindow }
+        return segments.count > 1
+    }
+
     /// Starts with the first segment; `finish` is called when the last has been taken, and never when the client has gone.
     static func send(
         _ segments: [Segment],

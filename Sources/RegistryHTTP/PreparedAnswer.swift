@@ -16,8 +16,8 @@ package final class PreparedAnswer: Sendable {
         }
     }
 
-    /// Whose access the log notes; what differs from one request to the next is not in it.
-    let record: AccessRecord
+    /// The line of the access log, if there is one.
+    let line: AccessLog.PreparedLine?
     private let validity: Validity
     /// The status line and the header lines that stay.
     private let head: ByteBuffer
@@ -31,11 +31,12 @@ package final class PreparedAnswer: Sendable {
         _ head: ResponseHead,
         _ body: ByteBuffer,
         _ record: AccessRecord,
+        line: AccessLog.PreparedLine?,
         method: HTTPMethod,
         validity: Validity,
         metrics: Metrics
     ) {
-        self.record = record
+        self.line = line
         self.body = body
         self.validity = validity
         var bytes = ByteBuffer()
@@ -47,7 +48,7 @@ package final class PreparedAnswer: Sendable {
     }
 
     /// The memory that it takes, roughly, in bytes.
-    var cost: Int { head.readableBytes + body.readableBytes + 512 }
+    var cost: Int { head.readableBytes + body.readableBytes + (line?.cost ?? 0) + 512 }
     var bodySize: Int { body.readableBytes }
     /// The most bytes that it is sent as.
     var largestSize: Int { head.readableBytes + ResponseEnd.capacity + body.readableBytes }

@@ -229,8 +229,7 @@ final class RequestHandler: ChannelDuplexHandler {
         }
         connectionGuard.requestEnded()
         server.activity.passed(at: hit.start)
-        let request = hit.request
-        loop.log.note(hit.answer, to: request.method, request.uri, id: hit.id, caller: caller, since: hit.start)
+        loop.log.note(hit.answer, id: hit.id, caller: caller, since: hit.start)
     }
 
     private func write(_ bytes: ByteBuffer, thenCloses closes: Bool, _ context: ChannelHandlerContext) {

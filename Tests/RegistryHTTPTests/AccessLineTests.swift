@@ -11,7 +11,7 @@ struct AccessLineTests {
         for _ in 0..<2 {
             line.begin(format)
             line.add("bytes", 12)
-            line.add("duration_ms", milliseconds: .microseconds(1_234_050))
+            line.add("duration_ms") { $0.append(Duration.microseconds(1_234_050)) }
             line.add("path", fromOutside: path)
         }
         return String(decoding: line.ended(), as: UTF8.self)

@@ -68,7 +68,7 @@ enum ResponseCases {
         HTTPRequestHead(version: .http1_1, method: .GET, uri: Samples.target(.manifest, .digest(digest)))
     }
 
-    private static func prepared(_ digest: Digest) -> PreparedAnswer {
+    private static func prepared(_ digest: Digest, _ log: AccessLog? = nil) -> PreparedAnswer {
         var record = AccessRecord()
         record.kind = .manifest
         record.repository = Samples.repository
@@ -78,6 +78,7 @@ enum ResponseCases {
             head(of: digest),
             ByteBuffer(repeating: 32, count: Samples.manifestSize),
             record,
+            line: log?.prepare(record, to: .GET, Samples.target(.manifest, .digest(digest))),
             method: .GET,
             validity: .init(revision: 1, end: .distantFuture),
             metrics: Metrics()
@@ -110,10 +111,10 @@ enum ResponseCases {
     private static func logging(_ format: RegistryServer.AccessLogOutput.Format) -> MicroCase.Operation {
         let log = AccessLog(.init(format, to: Nowhere()), metrics: Metrics(), clock: LoopClock())
         let digest = Samples.digest(0, .manifest)
-        let (answer, request) = (prepared(digest), request(digest))
+        let answer = prepared(digest, log)
         let caller = Caller(address: "192.0.2.17")
         return { _ in
-            log.note(answer, to: request.method, request.uri, id: Samples.requestID, caller: caller, since: .now())
+            log.note(answer, id: Samples.requestID, caller: caller, since: .now())
             return 1
         }
     }

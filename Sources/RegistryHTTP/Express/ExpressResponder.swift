@@ -44,8 +44,6 @@ final class ExpressResponder {
         server.activity.passed(at: start)
         log.note(
             answer,
-            to: head.method,
-            target,
             id: id,
             caller: Caller(address: connection.peer?.host ?? "unknown"),
             since: start
