@@ -19,7 +19,7 @@ final class FileSender {
     }
 
     /// Large enough that the system calls do not count, small enough for many clients to share the loop.
-    static let regionWindow = 1 << 20
+    static let regionWindow = 2 << 20
     /// For TLS, where each window is memory.
     static let chunkWindow = 256 << 10
 

@@ -41,13 +41,13 @@ struct BrokenFileTests {
                 if offset > 0 { throw SystemCallError(call: "readahead", errno: EIO) }
             }
         } body: { live in
-            let file = try TemporaryFile([UInt8](repeating: 7, count: 2 << 20))
+            let file = try TemporaryFile([UInt8](repeating: 7, count: 2 * FileSender.regionWindow))
             live.registry.script.withLock { $0.cachedBlobs[digest] = file }
             let client = try await RawClient(live.address)
             try await client.send(request)
             let response = try await client.response()
             #expect(!response.isComplete)
-            #expect(response.body.count == 1 << 20)
+            #expect(response.body.count == FileSender.regionWindow)
             try await eventually { live.log.all.contains { $0.contains("error=read_failed") } }
             let errors = live.log.all.filter { $0.hasPrefix("error ") }
             #expect(errors.contains { $0.contains("Input/output error") && $0.contains("\(digest)") })
