@@ -107,8 +107,11 @@ final class EasyHandle {
         gathered.removeAll(keepingCapacity: true)
         // After the sink, which may have waited for its disk: that is not the peer's stall.
         lastProgress = .now
-        if case .taken = intake { return nil }
-        return TransferError(CURLE_WRITE_ERROR, afterHead: true)
+        switch intake {
+        case .taken: return nil
+        case .refused: return TransferError(CURLE_WRITE_ERROR, afterHead: true)
+        case .full: preconditionFailure("a body is not gathered for a sink that may be full")
+        }
     }
 }
 
@@ -244,6 +247,7 @@ extension EasyHandle {
         gathered.reserveCapacity(request.limits.chunk)
         unsafe gathered.append(contentsOf: bytes)
         received += bytes.count
+        lastProgress = .now
         return bytes.count
     }
 

@@ -64,10 +64,11 @@ private func drive(_ multi: MultiHandle, from inbox: Inbox) {
         transfers.endCancelled()
         transfers.goOnWithRested()
         multi.perform()
+        // Here, so that bytes which waited while a sink was busy have counted as progress, and before another sink may be busy.
+        let now = ContinuousClock.now
         transfers.endTurn()
         transfers.endCompleted()
-        // After `perform`, so that bytes which waited while a sink was busy count as progress.
-        transfers.endExpired()
+        transfers.endExpired(at: now)
         multi.poll(timeout: transfers.isEmpty ? .seconds(60) : Transfers.sweepInterval)
     }
 }

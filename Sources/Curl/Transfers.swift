@@ -64,9 +64,8 @@ struct Transfers {
         }
     }
 
-    /// Ends what has run out of time.
-    mutating func endExpired() {
-        let now = ContinuousClock.now
+    /// Ends what had run out of time by `now`.
+    mutating func endExpired(at now: ContinuousClock.Instant) {
         guard now >= nextSweep else { return }
         nextSweep = now + Self.sweepInterval
         for entry in entries.values {

@@ -39,8 +39,8 @@ package struct StreamSocket: ~Copyable, Sendable {
 
     /// Sends as much as the socket takes now, and returns how much; no signal comes of a peer that has gone.
     ///
-    /// The connection is to be closed at once, or more is to be sent: the system waits for either with a packet that is not
-    /// full, so that a short response and the connection's end travel in one.
+    /// ``end()`` is to follow at once, or more is to be sent: the system waits for either with a packet that is not full, so
+    /// that a short response and the connection's end travel in one.
     package borrowing func sendLast(_ bytes: Span<UInt8>) throws(SystemCallError) -> Int {
         let number = descriptor.rawValue
         do throws(SystemCallError) {
@@ -53,5 +53,13 @@ package struct StreamSocket: ~Copyable, Sendable {
             guard error.errno == EAGAIN else { throw error }
             return 0
         }
+    }
+
+    /// Sends what has been held back, and says that nothing follows.
+    ///
+    /// Closing does that too, unless the peer has sent something that was not read: then nothing more goes out.
+    package borrowing func end() {
+        // It fails when the peer has gone, who is told of nothing then.
+        _ = shutdown(descriptor.rawValue, Int32(SHUT_WR))
     }
 }

@@ -76,6 +76,13 @@ struct AccessLine {
         bytes.append(contentsOf: text.utf8)
     }
 
+    /// Begins one whose beginning comes from another.
+    mutating func beginAgain(_ format: RegistryServer.AccessLogOutput.Format) {
+        bytes.removeAll(keepingCapacity: true)
+        isJSON = format == .json
+        isFirst = false
+    }
+
     /// Appends what ``cut()`` has given.
     mutating func append(_ part: [UInt8]) {
         bytes.append(contentsOf: part)
@@ -83,7 +90,7 @@ struct AccessLine {
 
     /// Takes out what is there so far.
     mutating func cut() -> [UInt8] {
-        defer { bytes.removeAll(keepingCapacity: true) }
+        defer { bytes = [] }
         return bytes
     }
 

@@ -98,9 +98,7 @@ package final class AccessLog {
         answer.count(duration)
         guard let output, let prepared = answer.line else { return }
         let values = Values(client: caller().address, duration: duration, id: id)
-        line.begin(output.format)
-        // With the first part comes what has been begun.
-        _ = line.cut()
+        line.beginAgain(output.format)
         for part in prepared.parts {
             line.append(part.bytes)
             put(part.variable, of: values, &line)

@@ -78,7 +78,6 @@ enum BlobResponder {
             return
         }
         guard exchange.begin(head) else { return }
-        if FileSender.hasSeveralWindows(segments) { exchange.cork() }
         FileSender.send(segments, of: file, to: exchange) { exchange.end() }
     }
 

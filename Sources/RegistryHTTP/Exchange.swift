@@ -151,18 +151,19 @@ final class Exchange {
         return promise.futureResult
     }
 
-    /// Has the system send nothing but full packets until the response ends: its head goes out with the beginning of a file,
-    /// and the end of each window with the beginning of the next (`TCP_CORK`, tcp(7)).
+    /// Has the system send nothing but full packets until ``uncork()``: a head goes out with the beginning of a file, and the
+    /// end of each window with the beginning of the next (`TCP_CORK`, tcp(7)).
     ///
-    /// Only for a response whose parts follow each other at once: the system may hold some of it for up to 200 ms.
+    /// Only while parts follow each other at once: the system may hold some of them for up to 200 ms.
     func cork() {
         // Through TLS, records are what is sent.
-        guard sendsFileRegions, state == .streaming else { return }
+        guard sendsFileRegions, state == .streaming, !isCorked else { return }
         isCorked = true
         setCork(1)
     }
 
-    private func uncork() {
+    /// Lets go out what is held back.
+    func uncork() {
         guard isCorked else { return }
         isCorked = false
         setCork(0)
@@ -196,7 +197,6 @@ final class Exchange {
             }
         write(.byteBuffer(allocator.buffer(string: isChunked ? "0\r\n\r\n" : "")), promise)
         context.flush()
-        uncork()
         connection.responseHasEnded(context)
     }
 

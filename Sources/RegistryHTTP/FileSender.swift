@@ -27,16 +27,12 @@ final class FileSender {
     private let descriptor: LentDescriptor
     private var segments: [Segment]
     private let finish: () -> Void
+    /// Whether there is more than one window: for one, corking the connection would cost more than it spares.
+    private var mayCork = false
     /// The window that the client's socket has not taken yet.
     private var pending: Range<Int>?
     private var watch: Scheduled<Void>?
     private static let watchInterval = TimeAmount.milliseconds(100)
-
-    /// Whether more than one window will be sent, so that corking the connection spares more than its two system calls cost.
-    static func hasSeveralWindows(_ segments: [Segment]) -> Bool {
-        if case .file(let range)? = segments.first, segments.count == 1 { return range.count > regionWindow }
-        return segments.count > 1
-    }
 
     /// Starts with the first segment; `finish` is called when the last has been taken, and never when the client has gone.
     static func send(
@@ -59,13 +55,18 @@ final class FileSender {
     private func sendNext() {
         guard exchange.isOpen else { return }
         switch segments.popLast() {
-        case nil: finish()
+        case nil:
+            exchange.uncork()
+            finish()
         case .bytes(let buffer): send(.byteBuffer(buffer))
         case .file(let range) where range.isEmpty: sendNext()
         case .file(let range):
             let size = exchange.sendsFileRegions ? Self.regionWindow : Self.chunkWindow
             let window = range.prefix(size)
-            if window.count < range.count { segments.append(.file(window.upperBound..<range.upperBound)) }
+            if window.count < range.count {
+                segments.append(.file(window.upperBound..<range.upperBound))
+                mayCork = true
+            }
             send(window)
         }
     }
@@ -86,6 +87,7 @@ final class FileSender {
         }
         // What was written before goes out in the meantime.
         exchange.flush()
+        exchange.uncork()
         readAhead.assumeIsolated()
             .whenComplete { result in
                 switch result {
@@ -97,6 +99,7 @@ final class FileSender {
 
     private func sendRegion(_ window: Range<Int>) {
         pending = window
+        if mayCork { exchange.cork() }
         send(.fileRegion(descriptor.region(window)))
         // A client that is fast enough has taken it by now.
         if pending != nil { watchFile() }

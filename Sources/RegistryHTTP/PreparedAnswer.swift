@@ -49,7 +49,7 @@ package final class PreparedAnswer: Sendable {
 
     /// The memory that it takes, roughly, in bytes.
     var cost: Int { head.readableBytes + body.readableBytes + (line?.cost ?? 0) + 512 }
-    var bodySize: Int { body.readableBytes }
+    private var bodySize: Int { body.readableBytes }
     /// The most bytes that it is sent as.
     var largestSize: Int { head.readableBytes + ResponseEnd.capacity + body.readableBytes }
 

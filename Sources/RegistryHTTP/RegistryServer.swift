@@ -86,7 +86,7 @@ package final class RegistryServer: Sendable {
         }
     }
 
-    /// How many connections are open, of those that have been accepted.
+    /// How many connections are open, of those that have been accepted; for tests.
     var connectionCount: Int { context.connections.count }
 
     /// Says that it is not ready, answers until nothing is under way, for at most so long, and closes everything.
@@ -228,13 +228,14 @@ package final class RegistryServer: Sendable {
             return bound
         }
         for task in bound.reloads { task.cancel() }
+        if let lane = bound.lane {
+            await lane.stop()
+            // Each event loop has then seen what was handed to it, and those who ask it to close its connections reach all.
+            for loop in group.makeIterator() { try? await loop.submit {}.get() }
+        }
         // First the name, so that nobody finds a socket that does not answer.
         if let path = bound.controlSocket { _ = try? await pool.runIfActive { try File.remove(path) } }
         for channel in bound.channels { try? await channel.close() }
-        guard let lane = bound.lane else { return }
-        _ = try? await pool.runIfActive { lane.stop() }
-        // Each event loop has then seen what was handed to it, and those who ask it to close its connections reach all.
-        for loop in group.makeIterator() { try? await loop.submit {}.get() }
     }
 
     private func stop() async {

@@ -94,10 +94,14 @@ final class AnswerSink: TransferSink {
         }
     }
 
+    /// Keeps the beginning of an error's body; returns whether more of it is wanted.
     private func keepError(_ bytes: Span<UInt8>) -> Bool {
-        if keep(bytes, limit: Self.errorBodyLimit) { return true }
-        state.withLock { $0.isCutShort = true }
-        return false
+        state.withLock { state in
+            let beginning = bytes.extracting(first: Self.errorBodyLimit - state.body.count)
+            for index in beginning.indices { state.body.append(beginning[index]) }
+            state.isCutShort = beginning.count < bytes.count
+            return !state.isCutShort
+        }
     }
 
     private func keep(_ bytes: Span<UInt8>, limit: Int) -> Bool {

@@ -1,6 +1,7 @@
 import Curl
 import HTTPTesting
 import Locking
+import Posix
 import Testing
 
 @Suite("Gathered bodies", .timeLimit(.minutes(1)))
@@ -44,6 +45,20 @@ struct GatheringTests {
         #expect(sink.bytes.count <= capacity)
     }
 
+    @Test("a sink that takes its time is no stall, neither its own nor another's")
+    func slowSink() async throws {
+        let server = LoopbackServer { _ in .reply(200, body: Self.content) }
+        let slow = PieceSink(delay: .milliseconds(300))
+        // Its bytes wait in the connection while the other's sink holds up the thread.
+        var other = request(server)
+        other.limits.isGathered = false
+        async let first = failure(request(server), slow)
+        async let second = failure(other, PieceSink())
+        let failures = [await first, await second]
+        #expect(failures == [nil, nil])
+        #expect(slow.bytes == Self.content)
+    }
+
     @Test("what is gathered counts against the limit")
     func limit() async {
         let server = LoopbackServer { _ in .reply(200, body: Self.content) }
@@ -66,9 +81,11 @@ struct GatheringTests {
 private final class PieceSink: TransferSink {
     private let state = Locked((sizes: [Int](), bytes: [UInt8]()))
     private let capacity: Int
+    private let delay: Duration?
 
-    init(capacity: Int = .max) {
+    init(capacity: Int = .max, delay: Duration? = nil) {
         self.capacity = capacity
+        self.delay = delay
     }
 
     var sizes: [Int] { state.withLock { $0.sizes } }
@@ -77,7 +94,8 @@ private final class PieceSink: TransferSink {
     func begin(_ head: ResponseHead) -> Bool { true }
 
     func receive(_ bytes: Span<UInt8>) -> Intake {
-        state.withLock { state in
+        if let delay { DedicatedThread.sleep(for: delay) }
+        return state.withLock { state in
             guard state.bytes.count + bytes.count <= capacity else { return .refused }
             state.sizes.append(bytes.count)
             state.bytes.append(contentsOf: bytes.withUnsafeBufferPointer { Array($0) })

@@ -27,9 +27,12 @@ final class ExpressConnection {
 
     /// Sends as much as the socket takes of so many bytes; `nil` when the client has gone.
     ///
-    /// The connection is to be closed, or handed over for the rest.
+    /// After all of them the connection is to be closed, else to be handed over for the rest.
     func send(_ bytes: ByteBuffer, atMost limit: Int) -> Int? {
-        try? socket?.sendLast(bytes.readableBytesUInt8Span.extracting(first: limit))
+        let bytesNow = bytes.readableBytesUInt8Span.extracting(first: limit)
+        guard let sent = try? socket?.sendLast(bytesNow) else { return nil }
+        if sent == bytes.readableBytes { socket?.end() }
+        return sent
     }
 
     /// Gives the socket away, to be closed by whoever takes it.

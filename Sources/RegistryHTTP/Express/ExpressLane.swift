@@ -1,3 +1,4 @@
+import NIOCore
 import NIOPosix
 import Posix
 
@@ -14,6 +15,8 @@ import Posix
 final class ExpressLane: Sendable {
     private let end: EventDescriptor
     private let thread: DedicatedThread
+    /// Succeeds when the thread has done all it had to.
+    private let ended: EventLoopFuture<Void>
 
     init(
         _ listeners: [ListeningSocket],
@@ -26,17 +29,21 @@ final class ExpressLane: Sendable {
         try epoll.add(end.rawValue)
         for listener in listeners { try epoll.add(listener.rawValue) }
         self.end = end
+        let promise = group.next().makePromise(of: Void.self)
+        ended = promise.futureResult
         thread = DedicatedThread(name: "express") {
             ExpressLoop(listeners, epoll, until: end, server: server, answers: answers, group: group).run()
+            promise.succeed()
         }
     }
 
     /// Ends it and closes its listeners; no connection is left with it.
     ///
     /// An event loop may still have to take over what it was given.
-    @available(*, noasync, message: "waits for the lane's thread")
-    func stop() {
+    func stop() async {
         end.signal()
+        try? await ended.get()
+        // It has nothing left to do but to end.
         thread.join()
     }
 }

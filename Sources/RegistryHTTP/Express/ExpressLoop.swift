@@ -72,6 +72,7 @@ final class ExpressLoop {
             check()
         }
         // What was sent is answered, here or by an event loop; the others are closed, as idle connections are.
+        for connection in acceptAll() { _ = serve(connection, isWaiting: false) }
         for connection in waiting.values { _ = serve(connection, isWaiting: true) }
         waiting.removeAll()
     }
@@ -114,8 +115,22 @@ final class ExpressLoop {
 
     // MARK: - Accepting
 
-    private func accept(from listener: ListeningSocket, into accepted: inout [ExpressConnection]) {
-        guard pauseEnd == nil else { return }
+    /// Takes what has come before the end: nearly all of it has sent a request, which closing the listeners would refuse.
+    private func acceptAll() -> [ExpressConnection] {
+        var accepted: [ExpressConnection] = []
+        for listener in listeners.values {
+            // Bounded, since others may go on to come.
+            for _ in 0..<Self.mostAccepted {
+                guard accept(from: listener, into: &accepted) else { break }
+            }
+        }
+        return accepted
+    }
+
+    /// Lets in what waits, and not too much of it at once; returns whether there may be more.
+    @discardableResult
+    private func accept(from listener: ListeningSocket, into accepted: inout [ExpressConnection]) -> Bool {
+        guard !paused.contains(listener.rawValue) else { return false }
         for _ in 0..<Self.mostAccepted {
             do throws(SystemCallError) {
                 let wasThereOne = try listener.accept { socket, peer in
@@ -123,15 +138,16 @@ final class ExpressLoop {
                     guard let admission = server.connections.admit() else { return }
                     accepted.append(ExpressConnection(socket, from: peer, admission: admission))
                 }
-                guard wasThereOne else { break }
+                isInTrouble = false
+                guard wasThereOne else { return false }
             } catch {
                 // Other errors are of a connection that has failed already (accept(2)).
                 guard error.isOfResources else { continue }
                 pause(because: error)
-                return
+                return false
             }
         }
-        isInTrouble = false
+        return true
     }
 
     /// Leaves connections where they wait: until there are descriptors again, the listeners would have it turn for nothing.
@@ -140,8 +156,10 @@ final class ExpressLoop {
             server.logger.warning("connections cannot be accepted for now", metadata: ["error": "\(error)"])
         }
         isInTrouble = true
-        paused = Array(listeners.keys)
-        for number in paused { epoll.remove(number) }
+        for number in listeners.keys where !paused.contains(number) {
+            epoll.remove(number)
+            paused.append(number)
+        }
         pauseEnd = .now() + Self.pauseLength
     }
 
