@@ -63,9 +63,9 @@ private func drive(_ multi: MultiHandle, from inbox: Inbox) {
         guard isOpen else { return transfers.endAll(with: .shutDown) }
         transfers.endCancelled()
         transfers.goOnWithRested()
-        multi.perform()
-        // Here, so that bytes which waited while a sink was busy have counted as progress, and before another sink may be busy.
+        // Before sinks may be busy, whose time is not the peers': bytes that came in it count when they are read, next turn.
         let now = ContinuousClock.now
+        multi.perform()
         transfers.endTurn()
         transfers.endCompleted()
         transfers.endExpired(at: now)

@@ -115,7 +115,7 @@ package final class PreparedAnswers {
 
     package func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
         if cost + answer.cost > Self.mostBytes {
-            // What is asked for often is back at once.
+            // What is asked for often is back as soon as an event loop prepares it again, within the second that answers hold.
             gets.removeAll(keepingCapacity: true)
             heads.removeAll(keepingCapacity: true)
             cost = 0

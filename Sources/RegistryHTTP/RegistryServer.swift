@@ -23,7 +23,8 @@ package final class RegistryServer: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let pool: NIOThreadPool
-    private let context: ServerContext
+    /// Internal for tests of its parts.
+    let context: ServerContext
     private let bound = Locked(Bound())
 
     package init(
@@ -85,9 +86,6 @@ package final class RegistryServer: Sendable {
             throw error
         }
     }
-
-    /// How many connections are open, of those that have been accepted; for tests.
-    var connectionCount: Int { context.connections.count }
 
     /// Says that it is not ready, answers until nothing is under way, for at most so long, and closes everything.
     ///

@@ -48,15 +48,16 @@ struct GatheringTests {
     @Test("a sink that takes its time is no stall, neither its own nor another's")
     func slowSink() async throws {
         let server = LoopbackServer { _ in .reply(200, body: Self.content) }
-        let slow = PieceSink(delay: .milliseconds(300))
-        // Its bytes wait in the connection while the other's sink holds up the thread.
+        // It is read in many small pieces, so that it is under way while the other's sink holds up the thread.
         var other = request(server)
-        other.limits.isGathered = false
+        other.limits = TransferRequest.Limits(chunk: 1024)
+        let (slow, patient) = (PieceSink(delay: .milliseconds(300)), PieceSink(delay: .microseconds(500)))
+        async let second = failure(other, patient)
+        while patient.sizes.isEmpty { await Task.yield() }
         async let first = failure(request(server), slow)
-        async let second = failure(other, PieceSink())
         let failures = [await first, await second]
         #expect(failures == [nil, nil])
-        #expect(slow.bytes == Self.content)
+        #expect(slow.bytes == Self.content && patient.bytes == Self.content)
     }
 
     @Test("what is gathered counts against the limit")
@@ -94,6 +95,7 @@ private final class PieceSink: TransferSink {
     func begin(_ head: ResponseHead) -> Bool { true }
 
     func receive(_ bytes: Span<UInt8>) -> Intake {
+        // Stands for a disk that holds up the transfer thread: time has to pass there, more than a stall takes.
         if let delay { DedicatedThread.sleep(for: delay) }
         return state.withLock { state in
             guard state.bytes.count + bytes.count <= capacity else { return .refused }
