@@ -71,7 +71,7 @@ package final class DiskBlobStore: BlobStore {
             let file = try FileDescriptor.open(layout.path(of: digest, kind), .read)
             let status = try file.status()
             if status.kind == .regular, isVouchedFor(status) {
-                return OpenFile(file, size: status.size, lease: lease)
+                return OpenFile(file, size: status.size, lease: lease, isMarked: keepsMarks)
             }
         } catch {
             if error.isMissing { return nil }

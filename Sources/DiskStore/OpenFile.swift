@@ -10,15 +10,23 @@ final class OpenFile: StoredFile {
     private let loss = Atomic<Int32>(0)
     /// Keeps eviction off while a reader has the file.
     private let lease: Lease?
+    /// Whether it had a ``Mark`` when it was opened.
+    private let isMarked: Bool
 
-    init(_ file: consuming FileDescriptor, size: Int, lease: consuming Lease? = nil) {
+    init(_ file: consuming FileDescriptor, size: Int, lease: consuming Lease? = nil, isMarked: Bool = false) {
         self.file = file
         self.lease = lease
+        self.isMarked = isMarked
         length = Atomic(size)
     }
 
     var descriptor: Int32 { file.rawValue }
     var size: Int { length.load(ordering: .acquiring) }
+
+    var isUntouched: Bool {
+        guard let status = try? status() else { return false }
+        return status.size == size && (!isMarked || Mark.isOn(status))
+    }
 
     /// Writes at the end, all or nothing; only ever one call at a time.
     func append(_ bytes: Span<UInt8>) throws(SystemCallError) {

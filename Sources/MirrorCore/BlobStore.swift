@@ -108,6 +108,8 @@ package protocol StoredFile: AnyObject, Sendable {
     var descriptor: Int32 { get }
     /// The size in bytes when it was opened; a spool's grows, and its flight knows how far.
     var size: Int { get }
+    /// Whether it still is what it was when it was opened, as far as one `fstat` tells: for whoever keeps it open.
+    var isUntouched: Bool { get }
 }
 
 /// A blob that is not complete.

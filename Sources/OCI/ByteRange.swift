@@ -18,13 +18,16 @@ package struct ByteRange: Hashable, Sendable {
     }
 
     private let specs: [Spec]
+    private static let unit = "bytes="
 
     /// Reads a header's value; returns `nil` for one that is to be ignored: another unit, or not the grammar.
     package init?(_ header: String) {
-        let parts = header.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].lowercased() == "bytes" else { return nil }
+        // By bytes: a part of a blob is asked for in every request of some clients.
+        guard header.utf8.count > Self.unit.count,
+            zip(header.utf8, Self.unit.utf8).allSatisfy({ $0 == $1 || $0 | 0x20 == $1 && $1 != UInt8(ascii: "=") })
+        else { return nil }
         var specs: [Spec] = []
-        for element in parts[1].split(separator: ",") {
+        for element in header.utf8.dropFirst(Self.unit.count).split(separator: UInt8(ascii: ",")) {
             let text = element.trimmingSpaces
             // Empty elements of a list are allowed (RFC 9110, 5.6.1).
             if text.isEmpty { continue }
@@ -63,8 +66,8 @@ package struct ByteRange: Hashable, Sendable {
         }
     }
 
-    private static func spec(_ text: Substring) -> Spec? {
-        guard let dash = text.firstIndex(of: "-") else { return nil }
+    private static func spec(_ text: Substring.UTF8View) -> Spec? {
+        guard let dash = text.firstIndex(of: UInt8(ascii: "-")) else { return nil }
         let first = text[..<dash]
         let last = text[text.index(after: dash)...]
         if first.isEmpty { return number(last).map(Spec.suffix) }
@@ -74,10 +77,10 @@ package struct ByteRange: Hashable, Sendable {
     }
 
     /// A number of any length; what does not fit an `Int` is beyond every blob.
-    private static func number(_ digits: Substring) -> Int? {
+    private static func number(_ digits: Substring.UTF8View) -> Int? {
         guard !digits.isEmpty else { return nil }
         var value = 0
-        for byte in digits.utf8 {
+        for byte in digits {
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
             let (sum, carry) = product.addingReportingOverflow(Int(byte - UInt8(ascii: "0")))
@@ -87,11 +90,11 @@ package struct ByteRange: Hashable, Sendable {
     }
 }
 
-extension Substring {
-    fileprivate var trimmingSpaces: Substring {
-        func isSpace(_ character: Character) -> Bool { character == " " || character == "\t" }
+extension Substring.UTF8View {
+    fileprivate var trimmingSpaces: Substring.UTF8View {
+        func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
         guard let first = firstIndex(where: { !isSpace($0) }), let last = lastIndex(where: { !isSpace($0) }) else {
-            return ""
+            return self[startIndex..<startIndex]
         }
         return self[first...last]
     }

@@ -42,17 +42,7 @@ package struct StreamSocket: ~Copyable, Sendable {
     /// ``end()`` is to follow at once, or more is to be sent: the system waits for either with a packet that is not full, so
     /// that a short response and the connection's end travel in one.
     package borrowing func sendLast(_ bytes: Span<UInt8>) throws(SystemCallError) -> Int {
-        let number = descriptor.rawValue
-        do throws(SystemCallError) {
-            return try check("send") {
-                unsafe bytes.withUnsafeBytes {
-                    unsafe Glibc.send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_MORE))
-                }
-            }
-        } catch {
-            guard error.errno == EAGAIN else { throw error }
-            return 0
-        }
+        try BorrowedSocket(rawValue).send(bytes, isFollowed: true)
     }
 
     /// Sends what has been held back, and says that nothing follows.

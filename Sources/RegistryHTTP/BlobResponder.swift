@@ -5,18 +5,13 @@ import OCI
 
 /// Answers for blobs: from the file where it is stored, along with the fetch where it is not.
 enum BlobResponder {
-    /// How long a small blob is sent again without a look at its file: short enough that damage to the file is seen by the
-    /// next who pulls it, and long enough for a crowd.
-    private static let preparedFor = TimeAmount.milliseconds(250)
-
-    static func answer(_ exchange: Exchange, _ digest: Digest, in repository: Repository) {
+    static func answer(_ exchange: Exchange, _ blob: KnownBlob, in repository: Repository) {
         let registry = exchange.server.registry
         let caller = exchange.caller
-        // Read before the answer: what changes meanwhile must not look like what it was.
-        let revision = registry.revision
-        if let file = registry.cachedBlob(digest, in: repository, for: caller) {
-            let validity = PreparedAnswer.Validity(revision: revision, end: .now() + preparedFor)
-            send(file, as: digest, .hit, until: validity, to: exchange)
+        let digest = blob.digest
+        if let stored = exchange.loop.blobs.stored(blob, in: repository, for: caller, of: registry) {
+            exchange.record.outcome = .hit
+            send(stored.file, hitHead(of: blob, exchange), digest, until: stored.validity, to: exchange)
         } else if exchange.isHead {
             exchange.perform { () async throws(MirrorError) in
                 try await registry.blobLength(digest, in: repository, for: caller)
@@ -29,7 +24,9 @@ enum BlobResponder {
                 try await registry.blob(digest, in: repository, for: caller)
             } then: { answer in
                 switch answer {
-                case .stored(let file, let outcome): send(file, as: digest, outcome, until: nil, to: exchange)
+                case .stored(let file, let outcome):
+                    exchange.record.outcome = outcome
+                    send(file, head(digest), digest, until: nil, to: exchange)
                 case .growing(let blob, let outcome): send(blob, as: digest, outcome, to: exchange)
                 }
             }
@@ -38,19 +35,18 @@ enum BlobResponder {
 
     private static func send(
         _ file: any StoredFile,
-        as digest: Digest,
-        _ outcome: CacheOutcome,
+        _ common: ResponseHead,
+        _ digest: Digest,
         until validity: PreparedAnswer.Validity?,
         to exchange: Exchange
     ) {
-        exchange.record.outcome = outcome
         if respondNotModified(exchange, digest) { return }
         let size = file.size
         switch selection(exchange, digest, size: size) {
         case .unsatisfiable: ErrorResponder.respondUnsatisfiable(size: size, to: exchange)
-        case .whole: send(file, [.file(0..<size)], head(digest, length: size), until: validity, to: exchange)
+        case .whole: send(file, [.file(0..<size)], whole(common, length: size), until: validity, to: exchange)
         case .parts(let ranges) where ranges.count == 1:
-            send(file, [.file(ranges[0])], head(digest, part: ranges[0], of: size), to: exchange)
+            send(file, [.file(ranges[0])], part(common, ranges[0], of: size), to: exchange)
         case .parts(let ranges):
             let body = MultipartBody(ranges, of: size, allocator: exchange.allocator)
             send(file, body.segments, head(digest, body), to: exchange)
@@ -96,11 +92,11 @@ enum BlobResponder {
         switch selection(exchange, digest, size: length) {
         case .unsatisfiable: ErrorResponder.respondUnsatisfiable(size: length, to: exchange)
         case .parts(let ranges) where ranges.count == 1:
-            let head = head(digest, part: ranges[0], of: length)
+            let head = part(head(digest), ranges[0], of: length)
             GrowingSender.send(blob.reader(of: ranges[0]), head, to: exchange)
         case .whole, .parts:
             // Several ranges of a file that is not there yet: the whole of it is allowed as an answer.
-            GrowingSender.send(blob.reader(of: 0..<length), head(digest, length: length), to: exchange)
+            GrowingSender.send(blob.reader(of: 0..<length), whole(head(digest), length: length), to: exchange)
         }
     }
 
@@ -111,7 +107,7 @@ enum BlobResponder {
             ErrorResponder.respond(.unavailable(reason: "length_unknown", retryAfter: nil), to: exchange)
             return
         }
-        var head = head(digest, length: nil)
+        var head = head(digest)
         head.sendInChunks()
         GrowingSender.send(blob.reader(of: 0..<Int.max), head, to: exchange)
     }
@@ -121,8 +117,8 @@ enum BlobResponder {
         switch length.map({ (selection(exchange, digest, size: $0), $0) }) {
         case (.unsatisfiable, let length)?: ErrorResponder.respondUnsatisfiable(size: length, to: exchange)
         case (.parts(let ranges), let length)? where ranges.count == 1:
-            exchange.respond(head(digest, part: ranges[0], of: length))
-        default: exchange.respond(head(digest, length: length))
+            exchange.respond(part(head(digest), ranges[0], of: length))
+        default: exchange.respond(whole(head(digest), length: length))
         }
     }
 
@@ -139,14 +135,29 @@ enum BlobResponder {
         return true
     }
 
-    private static func head(_ digest: Digest, length: Int?) -> ResponseHead {
-        described(ResponseHead(.ok, contentType: MediaType.octetStream, contentLength: length), digest)
+    // MARK: - Heads
+
+    /// The head of a hit, but for what depends on the part that is sent.
+    private static func hitHead(of blob: KnownBlob, _ exchange: Exchange) -> ResponseHead {
+        if let head = blob.hitHead { return head }
+        let head = exchange.described(head(blob.digest))
+        blob.hitHead = head
+        return head
     }
 
-    private static func head(_ digest: Digest, part: Range<Int>, of size: Int) -> ResponseHead {
-        var head = ResponseHead(.partialContent, contentType: MediaType.octetStream, contentLength: part.count)
+    /// What the heads of all answers with content of a blob have in common, but for how it is sent.
+    private static func head(_ digest: Digest) -> ResponseHead {
+        described(ResponseHead(.ok, contentType: MediaType.octetStream, contentLength: nil), digest)
+    }
+
+    private static func whole(_ common: ResponseHead, length: Int?) -> ResponseHead {
+        common.with(.ok, contentLength: length)
+    }
+
+    private static func part(_ common: ResponseHead, _ part: Range<Int>, of size: Int) -> ResponseHead {
+        var head = common.with(.partialContent, contentLength: part.count)
         head.add("Content-Range", "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(size)")
-        return described(head, digest)
+        return head
     }
 
     private static func head(_ digest: Digest, _ body: MultipartBody) -> ResponseHead {

@@ -48,6 +48,7 @@ struct ChannelSetup: Sendable {
                 server: server,
                 loop: loop,
                 connectionGuard: connectionGuard,
+                outlet: Outlet(channel, isPlain: isPlain),
                 sendsFileRegions: isPlain,
                 isControl: isControl
             ),

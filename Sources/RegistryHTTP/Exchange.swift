@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import MirrorCore
 import NIOCore
@@ -34,6 +33,7 @@ final class Exchange {
 
     /// Holds this exchange in turn, until its end.
     private let connection: RequestHandler
+    private let outlet: Outlet
     private let context: ChannelHandlerContext
     private var state = State.waiting
     private var whenCutShort: (() -> Void)?
@@ -41,6 +41,8 @@ final class Exchange {
     private var content: Digest?
     private var isChunked = false
     private var isCorked = false
+    /// A head that goes out with the beginning of the body.
+    private var heldHead: ByteBuffer?
 
     init(
         _ request: HTTPRequestHead,
@@ -48,6 +50,7 @@ final class Exchange {
         caller: Caller,
         server: ServerContext,
         connection: RequestHandler,
+        outlet: Outlet,
         context: ChannelHandlerContext
     ) {
         self.request = request
@@ -55,6 +58,7 @@ final class Exchange {
         self.caller = caller
         self.server = server
         self.connection = connection
+        self.outlet = outlet
         self.context = context
     }
 
@@ -86,25 +90,24 @@ final class Exchange {
         guard var bytes = start(head) else { return }
         if let body, !isHead {
             record.sentBytes += body.readableBytes
-            if body.readableBytes <= Self.longestCopy {
-                bytes.writeImmutableBuffer(body)
-            } else {
-                write(.byteBuffer(bytes))
-                bytes = body
+            if body.readableBytes > Self.longestCopy {
+                end(after: outlet.send(body, after: bytes))
+                return
             }
+            bytes.writeImmutableBuffer(body)
         }
-        write(.byteBuffer(bytes))
-        end()
+        end(after: outlet.send(bytes))
     }
 
     /// A body up to so many bytes goes into one piece of memory with its head.
     static let longestCopy = 4096
 
-    /// Sends the head, without flushing; returns whether there is still anyone to send a body to.
+    /// Begins with the head, which waits for the body or for ``flush()``; returns whether there is still anyone to send a
+    /// body to.
     @discardableResult
     func begin(_ head: ResponseHead) -> Bool {
         guard let bytes = start(head) else { return false }
-        write(.byteBuffer(bytes))
+        heldHead = bytes
         return true
     }
 
@@ -126,29 +129,57 @@ final class Exchange {
         return request.version == .http1_0 ? .keepAlive : .usual
     }
 
-    private func write(_ data: IOData, _ promise: EventLoopPromise<Void>? = nil) {
-        context.write(RequestHandler.wrapOutboundOut(data), promise: promise)
+    /// Sends a piece of the body.
+    ///
+    /// - Returns: `nil` when the client's socket has taken all of it; else what tells when it has.
+    func send(_ bytes: ByteBuffer) -> EventLoopFuture<Void>? {
+        guard state == .streaming, !isChunked else { return enqueue(.byteBuffer(bytes)) }
+        let rest = outlet.send(bytes, after: heldHead.take())
+        if let rest {
+            noteSent(bytes.readableBytes, when: rest)
+        } else {
+            noteSent(bytes.readableBytes)
+        }
+        return rest
     }
 
-    /// Sends a piece of the body; the future tells when the client's socket has taken all of it.
-    func send(_ data: IOData) -> EventLoopFuture<Void> {
+    /// Sends of a file's part what the client's socket takes at once; returns the rest, which is to be enqueued.
+    ///
+    /// Memory must hold the part. All of it is left, too, where the file ends before.
+    func sendAtOnce(_ part: Range<Int>, of file: any StoredFile) -> Range<Int> {
+        guard state == .streaming, !isChunked else { return part }
+        let sent = outlet.sendAtOnce(part, of: file.descriptor, after: heldHead)
+        heldHead?.moveReaderIndex(forwardBy: sent.head)
+        if heldHead?.readableBytes == 0 { heldHead = nil }
+        if sent.part > 0 { noteSent(sent.part) }
+        return part.dropFirst(sent.part)
+    }
+
+    /// Sends a piece of the body through the channel; the future tells when the client's socket has taken all of it.
+    func enqueue(_ data: IOData) -> EventLoopFuture<Void> {
         guard state == .streaming else { return eventLoop.makeFailedFuture(ChannelError.alreadyClosed) }
-        let promise = eventLoop.makePromise(of: Void.self)
         let count = data.readableBytes
+        let taken: EventLoopFuture<Void>
         if isChunked, count > 0 {
-            write(.byteBuffer(allocator.buffer(string: String(count, radix: 16) + "\r\n")))
-            write(data)
-            write(.byteBuffer(allocator.buffer(string: "\r\n")), promise)
+            var beginning = heldHead.take() ?? ByteBuffer()
+            beginning.writeString(String(count, radix: 16) + "\r\n")
+            outlet.write(.byteBuffer(beginning))
+            outlet.write(data)
+            taken = outlet.enqueue(.byteBuffer(ByteBuffer(string: "\r\n")))
         } else {
-            write(data, promise)
+            taken = outlet.enqueue(data, after: heldHead.take())
         }
-        context.flush()
-        promise.futureResult.assumeIsolated()
-            .whenSuccess {
-                self.record.sentBytes += count
-                self.connection.responseProgressed()
-            }
-        return promise.futureResult
+        noteSent(count, when: taken)
+        return taken
+    }
+
+    private func noteSent(_ count: Int, when taken: EventLoopFuture<Void>) {
+        taken.assumeIsolated().whenSuccess { self.noteSent(count) }
+    }
+
+    private func noteSent(_ count: Int) {
+        record.sentBytes += count
+        connection.responseProgressed()
     }
 
     /// Has the system send nothing but full packets until ``uncork()``: a head goes out with the beginning of a file, and the
@@ -159,45 +190,52 @@ final class Exchange {
         // Through TLS, records are what is sent.
         guard sendsFileRegions, state == .streaming, !isCorked else { return }
         isCorked = true
-        setCork(1)
+        outlet.setCork(true)
     }
 
     /// Lets go out what is held back.
     func uncork() {
         guard isCorked else { return }
         isCorked = false
-        setCork(0)
+        outlet.setCork(false)
     }
 
-    private func setCork(_ value: SocketOptionValue) {
-        // Of a connection that has failed it fails too, and then there is nothing to hold.
-        try? context.channel.syncOptions?.setOption(Self.cork, value: value)
-    }
-
-    private static let cork = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: TCP_CORK))
-
-    /// Lets what was written go out.
+    /// Lets a head go out that waits for a body.
     func flush() {
-        if state == .streaming { context.flush() }
+        guard state == .streaming, let head = heldHead.take() else { return }
+        _ = outlet.send(head)
     }
 
     /// Ends a response whose body is complete.
     func end() {
         guard state == .streaming else { return }
+        if isChunked {
+            end(after: outlet.enqueue(.byteBuffer(ByteBuffer(string: "0\r\n\r\n")), after: heldHead.take()))
+        } else if let head = heldHead.take() {
+            end(after: outlet.send(head))
+        } else {
+            end(after: outlet.emptied())
+        }
+    }
+
+    /// Ends a response of which the client's socket has taken all, or will have.
+    private func end(after taken: EventLoopFuture<Void>?) {
         state = .ended
         whenCutShort = nil
         let closes = isLast
         connection.responseWillEnd(self, closes: closes)
-        let promise = eventLoop.makePromise(of: Void.self)
-        promise.futureResult.assumeIsolated()
-            .whenComplete { _ in
-                self.note()
-                if closes { self.connection.close(self.context, lingers: self.mustClose) }
-                self.connection.responseWasTaken(self.context)
-            }
-        write(.byteBuffer(allocator.buffer(string: isChunked ? "0\r\n\r\n" : "")), promise)
-        context.flush()
+        if let taken {
+            taken.assumeIsolated().whenComplete { _ in self.wasTaken(closes: closes) }
+        } else {
+            wasTaken(closes: closes)
+        }
         connection.responseHasEnded(context)
+    }
+
+    private func wasTaken(closes: Bool) {
+        note()
+        if closes { connection.close(context, lingers: mustClose) }
+        connection.responseWasTaken(context)
     }
 
     /// Cuts the connection because a stored file cannot be read as it should be, and tells the operator which.
@@ -245,8 +283,10 @@ final class Exchange {
     }
 
     /// With the headers that tell how the registry came to the answer.
-    private func described(_ head: ResponseHead) -> ResponseHead {
+    func described(_ head: ResponseHead) -> ResponseHead {
+        guard !head.isDescribed else { return head }
         var head = head
+        head.isDescribed = true
         if isRegistryAPI {
             head.add("Docker-Distribution-API-Version", "registry/2.0")
             if let outcome = record.outcome {
@@ -278,8 +318,7 @@ final class Exchange {
             validity: validity,
             metrics: server.metrics
         )
-        loop.answers.keep(answer, for: request.method, request.uri)
-        server.expressAnswers?.keep(answer, for: request.method, request.uri)
+        loop.keep(answer, for: request.method, request.uri)
     }
 }
 

@@ -75,7 +75,7 @@ struct FileAccess: Sendable {
 /// write that uses ``handle`` is done.
 final class LentDescriptor {
     let handle: NIOFileHandle
-    let file: any StoredFile
+    private let file: any StoredFile
 
     init(_ file: any StoredFile) {
         self.file = file

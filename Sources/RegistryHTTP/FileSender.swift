@@ -24,7 +24,9 @@ final class FileSender {
     static let chunkWindow = 256 << 10
 
     private let exchange: Exchange
-    private let descriptor: LentDescriptor
+    private let file: any StoredFile
+    /// For what goes through the channel.
+    private lazy var lent = LentDescriptor(file)
     private var segments: [Segment]
     private let finish: () -> Void
     /// Whether there is more than one window: for one, corking the connection would cost more than it spares.
@@ -47,7 +49,7 @@ final class FileSender {
 
     private init(_ segments: [Segment], _ file: any StoredFile, _ exchange: Exchange, _ finish: @escaping () -> Void) {
         self.segments = segments.reversed()
-        descriptor = LentDescriptor(file)
+        self.file = file
         self.exchange = exchange
         self.finish = finish
     }
@@ -58,7 +60,7 @@ final class FileSender {
         case nil:
             exchange.uncork()
             finish()
-        case .bytes(let buffer): send(.byteBuffer(buffer))
+        case .bytes(let buffer): send(buffer)
         case .file(let range) where range.isEmpty: sendNext()
         case .file(let range):
             let size = exchange.sendsFileRegions ? Self.regionWindow : Self.chunkWindow
@@ -72,16 +74,12 @@ final class FileSender {
     }
 
     private func send(_ window: Range<Int>) {
-        if let problem = exchange.server.files.problem(with: window, of: descriptor.file) {
-            exchange.abort("read_failed", file: problem)
-            return
-        }
         guard exchange.sendsFileRegions else {
             read(window)
             return
         }
         let files = exchange.server.files
-        guard let readAhead = files.readAhead(window, of: descriptor.file, on: exchange.eventLoop) else {
+        guard let readAhead = files.readAhead(window, of: file, on: exchange.eventLoop) else {
             sendRegion(window)
             return
         }
@@ -98,11 +96,23 @@ final class FileSender {
     }
 
     private func sendRegion(_ window: Range<Int>) {
-        pending = window
         if mayCork { exchange.cork() }
-        send(.fileRegion(descriptor.region(window)))
-        // A client that is fast enough has taken it by now.
-        if pending != nil { watchFile() }
+        let rest = exchange.sendAtOnce(window, of: file)
+        guard !rest.isEmpty else {
+            wasTaken()
+            return
+        }
+        guard isSound(for: rest) else { return }
+        pending = rest
+        goOn(after: exchange.enqueue(.fileRegion(lent.region(rest))))
+        watchFile()
+    }
+
+    /// Whether the file has a window; cuts the connection if not.
+    private func isSound(for window: Range<Int>) -> Bool {
+        guard let problem = exchange.server.files.problem(with: window, of: file) else { return true }
+        exchange.abort("read_failed", file: problem)
+        return false
     }
 
     /// Cuts the connection when the file no longer has what is on its way.
@@ -110,17 +120,14 @@ final class FileSender {
         watch = exchange.eventLoop.assumeIsolated()
             .scheduleTask(in: Self.watchInterval) {
                 guard let window = self.pending else { return }
-                if let problem = self.exchange.server.files.problem(with: window, of: self.descriptor.file) {
-                    self.exchange.abort("read_failed", file: problem)
-                } else {
-                    self.watchFile()
-                }
+                if self.isSound(for: window) { self.watchFile() }
             }
     }
 
     private func read(_ window: Range<Int>) {
+        guard isSound(for: window) else { return }
         exchange.flush()
-        let region = descriptor.region(window)
+        let region = lent.region(window)
         exchange.server.files.read(region, allocator: exchange.allocator, on: exchange.eventLoop)
             .assumeIsolated()
             .whenComplete { self.sendRead($0, of: window) }
@@ -128,14 +135,22 @@ final class FileSender {
 
     private func sendRead(_ result: Result<ByteBuffer, any Error>, of window: Range<Int>) {
         switch result {
-        case .success(let buffer) where buffer.readableBytes == window.count: send(.byteBuffer(buffer))
+        case .success(let buffer) where buffer.readableBytes == window.count: send(buffer)
         case .success: exchange.abort("read_failed", file: "the file became shorter while it was sent")
         case .failure(let error): exchange.abort("read_failed", file: "\(error)")
         }
     }
 
-    private func send(_ data: IOData) {
-        exchange.send(data).assumeIsolated()
+    private func send(_ bytes: ByteBuffer) {
+        if let taken = exchange.send(bytes) {
+            goOn(after: taken)
+        } else {
+            wasTaken()
+        }
+    }
+
+    private func goOn(after taken: EventLoopFuture<Void>) {
+        taken.assumeIsolated()
             .whenComplete { result in
                 self.pending = nil
                 self.watch.take()?.cancel()
@@ -143,8 +158,16 @@ final class FileSender {
                     self.exchange.abort("send_failed")
                     return
                 }
-                // A write to a fast client ends before this returns; going on from here would deepen the stack by every window.
-                self.exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
+                self.wasTaken()
             }
+    }
+
+    private func wasTaken() {
+        if segments.isEmpty {
+            sendNext()
+        } else {
+            // Others have their turn; and the stack would grow by every window that a fast client takes at once.
+            exchange.eventLoop.assumeIsolated().execute { self.sendNext() }
+        }
     }
 }

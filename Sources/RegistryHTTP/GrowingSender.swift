@@ -35,7 +35,7 @@ final class GrowingSender {
             eventLoop.execute { loopBound.value.step() }
         }
         switch next {
-        case .send(let file, let range): FileSender.send([.file(range)], of: file, to: exchange) { self.step() }
+        case .send(let file, let range): FileSender.send([.file(range)], of: file, to: exchange) { self.stepLater() }
         case .sendBytes(let bytes): send(bytes)
         case .wait: exchange.flush()
         case .finished:
@@ -48,16 +48,24 @@ final class GrowingSender {
     }
 
     private func send(_ bytes: [UInt8]) {
-        exchange.send(.byteBuffer(exchange.allocator.buffer(bytes: bytes))).assumeIsolated()
+        guard let taken = exchange.send(exchange.allocator.buffer(bytes: bytes)) else {
+            stepLater()
+            return
+        }
+        taken.assumeIsolated()
             .whenComplete { result in
                 guard case .success = result else {
                     self.leave()
                     self.exchange.abort("send_failed")
                     return
                 }
-                // Not from here, so that a fast client's writes do not deepen the stack.
-                self.exchange.eventLoop.assumeIsolated().execute { self.step() }
+                self.stepLater()
             }
+    }
+
+    /// Not at once, so that a fast client's writes do not deepen the stack.
+    private func stepLater() {
+        exchange.eventLoop.assumeIsolated().execute { self.step() }
     }
 
     private func leave() {

@@ -7,12 +7,12 @@ struct KnownRoute {
     /// What many clients ask for again and again.
     enum Content {
         case manifest(Reference)
-        case blob(Digest)
+        case blob(KnownBlob)
 
         init?(_ endpoint: Route.Endpoint) {
             switch endpoint {
             case .manifest(let reference): self = .manifest(reference)
-            case .blob(let digest): self = .blob(digest)
+            case .blob(let digest): self = .blob(KnownBlob(digest))
             case .ping, .tags, .referrers: return nil
             }
         }

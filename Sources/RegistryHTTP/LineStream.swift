@@ -58,7 +58,7 @@ final class LineStream {
             head.add("Cache-Control", "no-store")
             exchange.begin(head)
         }
-        return exchange.send(.byteBuffer(exchange.allocator.buffer(bytes: line)))
+        return exchange.enqueue(.byteBuffer(exchange.allocator.buffer(bytes: line)))
     }
 
     private func scheduleBeat() {

@@ -1,19 +1,32 @@
 import MirrorCore
 import NIOCore
+import NIOHTTP1
 import Posix
 
 /// What the connections of one event loop share; confined to it.
 final class LoopContext {
-    let answers = PreparedAnswers()
+    let answers: PreparedAnswers
     let routes = KnownRoutes()
+    let blobs: OpenBlobs
     let clock = LoopClock()
     let requestIDs = RequestIDs()
     let connections: LoopConnections
     let log: AccessLog
 
+    private let expressAnswers: ExpressAnswers?
+
     init(_ server: ServerContext, on eventLoop: any EventLoop) {
+        answers = PreparedAnswers(mostBytes: server.preparedBytes)
+        blobs = OpenBlobs(on: eventLoop)
         connections = LoopConnections(server.options.limits, on: eventLoop)
         log = AccessLog(server.options.accessLog, metrics: server.metrics, clock: clock)
+        expressAnswers = server.expressAnswers
+    }
+
+    /// Keeps an answer for the next who ask the same, here and on the express lane.
+    func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
+        answers.keep(answer, for: method, target)
+        expressAnswers?.keep(answer, for: method, target)
     }
 }
 

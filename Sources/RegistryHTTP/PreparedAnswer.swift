@@ -14,8 +14,18 @@ package final class PreparedAnswer: Sendable {
             self.revision = revision
             self.end = end
         }
+
+        func holds(at revision: Int, _ now: NIODeadline) -> Bool { self.revision == revision && now < end }
     }
 
+    /// A blob of a repository.
+    struct Blob: Sendable {
+        var digest: Digest
+        var repository: Repository
+    }
+
+    /// What it answers with, if that is a blob: after its time it stays true while the registry has that.
+    let blob: Blob?
     /// The line of the access log, if there is one.
     let line: AccessLog.PreparedLine?
     private let validity: Validity
@@ -36,6 +46,11 @@ package final class PreparedAnswer: Sendable {
         validity: Validity,
         metrics: Metrics
     ) {
+        if record.kind == .blob, let digest = head.content, let repository = record.repository {
+            blob = Blob(digest: digest, repository: repository)
+        } else {
+            blob = nil
+        }
         self.line = line
         self.body = body
         self.validity = validity
@@ -47,14 +62,25 @@ package final class PreparedAnswer: Sendable {
         seconds = metrics.requestSeconds.series(record.kind.rawValue, record.cacheLabel)
     }
 
+    private init(renewing old: PreparedAnswer, for validity: Validity) {
+        self.validity = validity
+        (blob, line, head, body) = (old.blob, old.line, old.head, old.body)
+        (requests, sentBytes, seconds) = (old.requests, old.sentBytes, old.seconds)
+    }
+
     /// The memory that it takes, roughly, in bytes.
     var cost: Int { head.readableBytes + body.readableBytes + (line?.cost ?? 0) + 512 }
     private var bodySize: Int { body.readableBytes }
     /// The most bytes that it is sent as.
     var largestSize: Int { head.readableBytes + ResponseEnd.capacity + body.readableBytes }
 
-    func holds(at revision: Int, _ now: NIODeadline) -> Bool {
-        validity.revision == revision && now < validity.end
+    /// This answer while it holds, and after that the same for longer where it is a blob that the registry still has.
+    func current(in registry: any Registry, for caller: Caller, at now: NIODeadline) -> PreparedAnswer? {
+        // Read before the answer: what changes meanwhile must not look like what it was.
+        let revision = registry.revision
+        if validity.holds(at: revision, now) { return self }
+        guard let blob, registry.cachedBlob(blob.digest, in: blob.repository, for: caller) != nil else { return nil }
+        return PreparedAnswer(renewing: self, for: Validity(revision: revision, end: now + OpenBlobs.time))
     }
 
     /// The response: in one piece, or with its body in a second.
@@ -94,27 +120,21 @@ package final class PreparedAnswers {
     private var cost = 0
 
     /// So much memory they may take.
-    private static let mostBytes = 2 << 20
+    private let mostBytes: Int
     /// A larger body is not worth keeping: sending it is what costs.
     static let largestBody = 64 << 10
 
-    package init() {}
+    package init(mostBytes: Int = 2 << 20) {
+        self.mostBytes = mostBytes
+    }
 
-    /// The answer to a request that asks for nothing special.
-    package func answer(
-        to method: HTTPMethod,
-        _ target: String,
-        at revision: Int,
-        _ now: NIODeadline
-    ) -> PreparedAnswer? {
-        guard let answer = method == .GET ? gets[target] : heads[target],
-            answer.holds(at: revision, now)
-        else { return nil }
-        return answer
+    /// The answer to a request that asks for nothing special, if it holds or not.
+    package func answer(to method: HTTPMethod, _ target: String) -> PreparedAnswer? {
+        method == .GET ? gets[target] : heads[target]
     }
 
     package func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
-        if cost + answer.cost > Self.mostBytes {
+        if cost + answer.cost > mostBytes {
             // What is asked for often is back as soon as an event loop prepares it again, within the second that answers hold.
             gets.removeAll(keepingCapacity: true)
             heads.removeAll(keepingCapacity: true)

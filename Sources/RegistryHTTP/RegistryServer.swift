@@ -38,7 +38,8 @@ package final class RegistryServer: Sendable {
     ) {
         // NIO knows the bounds of a container, and not those of the process: two loops on one processor only wait for each other.
         let processors = min(System.coreCount, Host.usableProcessors ?? .max)
-        group = MultiThreadedEventLoopGroup(numberOfThreads: options.eventLoops ?? processors)
+        let eventLoops = options.eventLoops ?? processors
+        group = MultiThreadedEventLoopGroup(numberOfThreads: eventLoops)
         // Threads for a disk, not for the processor: enough that some may wait for a slow one.
         pool = NIOThreadPool(numberOfThreads: 4)
         pool.start()
@@ -51,7 +52,8 @@ package final class RegistryServer: Sendable {
             metrics: metrics,
             logger: logger,
             connections: Connections(limit: options.limits.connections),
-            files: FileAccess(pool: pool, pageCache: options.pageCache)
+            files: FileAccess(pool: pool, pageCache: options.pageCache),
+            eventLoops: eventLoops
         )
     }
 

@@ -12,7 +12,7 @@ import OCI
 final class RequestHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never
-    typealias OutboundOut = IOData
+    typealias OutboundOut = Never
 
     /// What has come and waits until the request before it is answered.
     private enum Waiting {
@@ -34,6 +34,7 @@ final class RequestHandler: ChannelDuplexHandler {
     let loop: LoopContext
     private let server: ServerContext
     private let connectionGuard: ConnectionGuard
+    private let outlet: Outlet
     private var caller = Caller(address: "")
     /// The request whose head has come and whose response has not ended.
     private var exchange: Exchange?
@@ -56,12 +57,14 @@ final class RequestHandler: ChannelDuplexHandler {
         server: ServerContext,
         loop: LoopContext,
         connectionGuard: ConnectionGuard,
+        outlet: Outlet,
         sendsFileRegions: Bool,
         isControl: Bool
     ) {
         self.server = server
         self.loop = loop
         self.connectionGuard = connectionGuard
+        self.outlet = outlet
         self.sendsFileRegions = sendsFileRegions
         self.isControl = isControl
     }
@@ -198,6 +201,7 @@ final class RequestHandler: ChannelDuplexHandler {
             caller: caller,
             server: server,
             connection: self,
+            outlet: outlet,
             context: context
         )
         self.exchange = exchange
@@ -209,10 +213,10 @@ final class RequestHandler: ChannelDuplexHandler {
     private func hit(for head: HTTPRequestHead) -> Hit? {
         guard head.version == .http1_1, head.method == .GET || head.method == .HEAD, !isControl else { return nil }
         let start = NIODeadline.now()
-        guard let answer = loop.answers.answer(to: head.method, head.uri, at: server.registry.revision, start)
-        else { return nil }
+        guard let kept = loop.answers.answer(to: head.method, head.uri) else { return nil }
         let traits = RequestTraits(head.headers)
-        guard traits.isPlain else { return nil }
+        guard traits.isPlain, let answer = kept.current(in: server.registry, for: caller, at: start) else { return nil }
+        if answer !== kept { loop.keep(answer, for: head.method, head.uri) }
         let id = traits.hasRequestID ? loop.requestIDs.id(for: head.headers) : loop.requestIDs.next()
         return Hit(answer: answer, request: head, id: id, start: start)
     }
@@ -221,26 +225,21 @@ final class RequestHandler: ChannelDuplexHandler {
         let closes = isLastRequest || !hit.request.isKeepAlive
         let end = ResponseEnd(id: hit.id, date: loop.clock.dateLine, persistence: closes ? .close : .usual)
         let (first, second) = hit.answer.pieces(ending: end, context.channel.allocator)
-        if let second {
-            context.write(Self.wrapOutboundOut(.byteBuffer(first)), promise: nil)
-            write(second, thenCloses: closes, context)
-        } else {
-            write(first, thenCloses: closes, context)
-        }
+        let taken = second.map { outlet.send($0, after: first) } ?? outlet.send(first)
+        if closes { close(context, after: taken) }
         connectionGuard.requestEnded()
         server.activity.passed(at: hit.start)
         loop.log.note(hit.answer, id: hit.id, caller: caller, since: hit.start)
     }
 
-    private func write(_ bytes: ByteBuffer, thenCloses closes: Bool, _ context: ChannelHandlerContext) {
-        guard closes else {
-            context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(bytes)), promise: nil)
+    /// Closes the connection when the socket has taken the last response, or never will.
+    private func close(_ context: ChannelHandlerContext, after taken: EventLoopFuture<Void>?) {
+        isClosing = true
+        guard let taken else {
+            context.close(promise: nil)
             return
         }
-        isClosing = true
-        context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(bytes)))
-            .assumeIsolated()
-            .whenComplete { _ in context.close(promise: nil) }
+        taken.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
     }
 
     // MARK: - What the exchange tells
@@ -296,10 +295,6 @@ final class RequestHandler: ChannelDuplexHandler {
         guard isInputClosed || isToEnd, !isClosing, exchange == nil, waiting.isEmpty, responsesOnTheirWay == 0 else {
             return
         }
-        isClosing = true
-        // Hits are not waited for one by one: the socket has taken them when it has taken what comes after them.
-        context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(ByteBuffer())))
-            .assumeIsolated()
-            .whenComplete { _ in context.close(promise: nil) }
+        close(context, after: outlet.emptied())
     }
 }

@@ -12,6 +12,8 @@ package struct ResponseHead {
     private(set) var content: Digest?
     /// Whether the body is sent in chunks, since its length is not known (RFC 9112, 7.1).
     private(set) var isChunked = false
+    /// Whether it tells already how the registry came to the answer.
+    var isDescribed = false
 
     package init(_ status: HTTPResponseStatus) {
         self.status = status
@@ -22,6 +24,15 @@ package struct ResponseHead {
         self.init(status)
         add("Content-Type", contentType)
         if let contentLength { add("Content-Length", "\(contentLength)") }
+    }
+
+    /// The same lines for another status, and a body of that length.
+    func with(_ status: HTTPResponseStatus, contentLength: Int?) -> ResponseHead {
+        var head = ResponseHead(status)
+        (head.content, head.isDescribed) = (content, isDescribed)
+        head.lines.append(contentsOf: lines)
+        if let contentLength { head.add("Content-Length", "\(contentLength)") }
+        return head
     }
 
     /// Adds a header, whose value may come from outside: one that could break out of its line is left away.

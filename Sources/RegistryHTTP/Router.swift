@@ -58,9 +58,9 @@ enum Router {
         case .manifest(let reference):
             exchange.record.kind = .manifest
             ManifestResponder.answer(exchange, reference, in: repository)
-        case .blob(let digest):
+        case .blob(let blob):
             exchange.record.kind = .blob
-            BlobResponder.answer(exchange, digest, in: repository)
+            BlobResponder.answer(exchange, blob, in: repository)
         }
     }
 

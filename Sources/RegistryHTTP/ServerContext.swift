@@ -20,6 +20,8 @@ final class ServerContext: Sendable {
     /// Where there are listeners that have an express lane.
     let expressAnswers: ExpressAnswers?
     let files: FileAccess
+    /// So much memory may the prepared answers of an event loop take.
+    let preparedBytes: Int
     private let loops = ThreadSpecificVariable<NIOLoopBoundBox<LoopContext>>()
 
     init(
@@ -31,7 +33,8 @@ final class ServerContext: Sendable {
         metrics: Metrics,
         logger: Logger,
         connections: Connections,
-        files: FileAccess
+        files: FileAccess,
+        eventLoops: Int
     ) {
         self.options = options
         self.registry = registry
@@ -41,9 +44,14 @@ final class ServerContext: Sendable {
         self.metrics = metrics
         self.logger = logger
         self.connections = connections
-        expressAnswers = options.listeners.contains { $0.tls == nil } ? ExpressAnswers() : nil
+        preparedBytes = max(Self.preparedBytes / eventLoops, Self.leastPreparedBytes)
+        expressAnswers = options.listeners.contains { $0.tls == nil } ? ExpressAnswers(mostBytes: preparedBytes) : nil
         self.files = files
     }
+
+    /// What all event loops together may take for prepared answers, unless that leaves one of them hardly any.
+    private static let preparedBytes = 16 << 20
+    private static let leastPreparedBytes = 2 << 20
 
     /// What belongs to the event loop, on which this is called.
     func shared(on eventLoop: any EventLoop) -> LoopContext {

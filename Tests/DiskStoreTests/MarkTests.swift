@@ -89,6 +89,15 @@ struct MarkTests {
         #expect(try contents(store.open(digest, kind)) == bytes)
     }
 
+    @Test("an open file knows of what happens to it", arguments: Harm.allCases)
+    func harmedWhileOpen(harm: Harm) async throws {
+        let digest = try await land(.blob)
+        let file = try #require(try store.open(digest, .blob))
+        #expect(file.isUntouched)
+        try harm.befall(store.layout.path(of: digest, .blob))
+        #expect(!file.isUntouched)
+    }
+
     /// What may happen to a file without changing its content.
     enum Touch: CaseIterable, Sendable {
         case copied, copiedWithItsTime, changedMode, rewritten, neverMarked

@@ -4,18 +4,18 @@ import NIOHTTP1
 
 /// The prepared answers that the express lane can send: what each event loop has prepared, for the one thread that asks.
 final class ExpressAnswers: Sendable {
-    private let answers = Locked(PreparedAnswers())
+    private let answers: Locked<PreparedAnswers>
 
     /// What a new connection's socket takes at once; of a longer response, making a channel for it is the smaller part.
     static let longestResponse = 16 << 10
 
-    func answer(
-        to method: HTTPMethod,
-        _ target: String,
-        at revision: Int,
-        _ now: NIODeadline
-    ) -> PreparedAnswer? {
-        answers.withLock { $0.answer(to: method, target, at: revision, now) }
+    init(mostBytes: Int) {
+        answers = Locked(PreparedAnswers(mostBytes: mostBytes))
+    }
+
+    /// The answer to a request that asks for nothing special, if it holds or not.
+    func answer(to method: HTTPMethod, _ target: String) -> PreparedAnswer? {
+        answers.withLock { $0.answer(to: method, target) }
     }
 
     func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {

@@ -34,9 +34,11 @@ final class ExpressResponder {
         guard let head = ExpressHead(request, server.options.limits) else { return .declined }
         let start = NIODeadline.now()
         let target = String(decoding: head.target, as: UTF8.self)
-        guard let answer = answers.answer(to: head.method, target, at: server.registry.revision, start) else {
-            return .declined
-        }
+        let caller = Caller(address: connection.peer?.host ?? "unknown")
+        guard let kept = answers.answer(to: head.method, target),
+            let answer = kept.current(in: server.registry, for: caller, at: start)
+        else { return .declined }
+        if answer !== kept { answers.keep(answer, for: head.method, target) }
         let id = requestIDs.id(askedFor: head.requestID.map { String(decoding: $0, as: UTF8.self) })
         response.clear()
         answer.write(to: &response, ending: ResponseEnd(id: id, date: clock.dateLine, persistence: .close))
@@ -45,7 +47,7 @@ final class ExpressResponder {
         log.note(
             answer,
             id: id,
-            caller: Caller(address: connection.peer?.host ?? "unknown"),
+            caller: caller,
             since: start
         )
         guard let sent, sent < response.readableBytes else { return .answered }

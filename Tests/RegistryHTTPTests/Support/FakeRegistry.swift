@@ -173,8 +173,10 @@ final class Gate: Sendable {
 final class TemporaryFile: StoredFile {
     let descriptor: Int32
     private let path: String
+    private let firstSize: Int
 
     init(_ bytes: [UInt8]) throws {
+        firstSize = bytes.count
         path = NSTemporaryDirectory() + "/tidepool-" + UUID().uuidString
         try Data(bytes).write(to: URL(filePath: path))
         descriptor = open(path, O_RDWR | O_CLOEXEC)
@@ -190,6 +192,8 @@ final class TemporaryFile: StoredFile {
         fstat(descriptor, &status)
         return Int(status.st_size)
     }
+
+    var isUntouched: Bool { size == firstSize }
 
     func append(_ bytes: [UInt8], at offset: Int) {
         _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(offset)) }

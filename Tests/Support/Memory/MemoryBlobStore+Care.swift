@@ -124,4 +124,5 @@ final class LeasedMemoryFile: StoredFile {
 
     var descriptor: Int32 { contents.descriptor }
     var size: Int { contents.size }
+    var isUntouched: Bool { contents.isUntouched }
 }

@@ -26,6 +26,7 @@ final class MemoryFile: StoredFile {
     }
 
     var size: Int { length.withLock { $0 } }
+    var isUntouched: Bool { true }
 
     /// Everything in the file.
     var bytes: [UInt8] {

@@ -1,0 +1,76 @@
+import Locking
+import MirrorCore
+import OCI
+import Testing
+
+@testable import RegistryHTTP
+
+/// What goes straight to a socket, and what has to wait for it.
+@Suite("The outlet of a connection", .timeLimit(.minutes(1)))
+struct OutletTests {
+    private static let large = Digest(repeating: 1)
+    private static let small = Digest(repeating: 2)
+    /// More than a socket and its peer hold.
+    private static let largeBody = (0..<24 << 20).map { UInt8(truncatingIfNeeded: $0 >> 8 &+ $0) }
+
+    private func request(_ digest: Digest, _ headers: String = "") -> String {
+        "GET /v2/nginx/blobs/\(digest) HTTP/1.1\r\nHost: m\r\n\(headers)\r\n"
+    }
+
+    private func publish(on live: LiveServer) throws {
+        let (large, small) = (try TemporaryFile(Self.largeBody), try TemporaryFile([1, 2, 3]))
+        live.registry.script.withLock { $0.cachedBlobs = [Self.large: large, Self.small: small] }
+    }
+
+    @Test("answers come in the order of their requests, though the first fills the socket and the others would fit")
+    func order() async throws {
+        try await withServer { live in
+            try publish(on: live)
+            let client = try await RawClient(live.address)
+            // The small one is prepared, and goes past everything that a response usually passes.
+            try await client.send(request(Self.small))
+            #expect(try await client.response().body == [1, 2, 3])
+            try await client.send(
+                request(Self.large) + request(Self.small) + request(Self.large, "Range: bytes=1-3\r\n")
+                    + request(Self.small)
+            )
+            // The server has filled the socket by then.
+            try await Task.sleep(for: .milliseconds(200))
+            let response = try await client.response()
+            #expect(response.body == Self.largeBody)
+            #expect(try await client.response().body == [1, 2, 3])
+            #expect(try await client.response().body == Array(Self.largeBody[1...3]))
+            #expect(try await client.response().body == [1, 2, 3])
+        }
+    }
+
+    @Test("what a response that fills the socket has sent is noted when the client has taken it")
+    func noted() async throws {
+        try await withServer { live in
+            try publish(on: live)
+            let client = try await RawClient(live.address)
+            try await client.send(request(Self.large))
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(!live.log.all.contains { $0.contains("info request") })
+            #expect(try await client.response().body.count == Self.largeBody.count)
+            try await eventually { live.log.all.contains { $0.contains("bytes=\(Self.largeBody.count) ") } }
+        }
+    }
+
+    @Test("many responses without a reader, more than the socket holds, lose nothing")
+    func many() async throws {
+        try await withServer { live in
+            let bodies = (0..<4).map { [UInt8](repeating: $0, count: 16_000) }
+            for (number, body) in bodies.enumerated() {
+                let file = try TemporaryFile(body)
+                live.registry.script.withLock { $0.cachedBlobs[Digest(repeating: UInt8(number))] = file }
+            }
+            let client = try await RawClient(live.address)
+            let requests = (0..<1200).map { request(Digest(repeating: UInt8($0 % 4))) }
+            async let sent: Void = client.send(requests.joined())
+            try await Task.sleep(for: .milliseconds(300))
+            for number in 0..<1200 { #expect(try await client.response().body == bodies[number % 4]) }
+            try await sent
+        }
+    }
+}
