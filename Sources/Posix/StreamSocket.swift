@@ -37,14 +37,6 @@ package struct StreamSocket: ~Copyable, Sendable {
         }
     }
 
-    /// Sends as much as the socket takes now, and returns how much; no signal comes of a peer that has gone.
-    ///
-    /// ``end()`` is to follow at once, or more is to be sent: the system waits for either with a packet that is not full, so
-    /// that a short response and the connection's end travel in one.
-    package borrowing func sendLast(_ bytes: Span<UInt8>) throws(SystemCallError) -> Int {
-        try BorrowedSocket(rawValue).send(bytes, isFollowed: true)
-    }
-
     /// Sends what has been held back, and says that nothing follows.
     ///
     /// Closing does that too, unless the peer has sent something that was not read: then nothing more goes out.

@@ -4,9 +4,9 @@ package import NIOHTTP1
 import OCI
 
 /// What is noted of a request for the access log and the metrics.
-package struct AccessRecord {
+package struct AccessRecord: Sendable {
     /// What was asked for, from a bounded set.
-    package enum Kind: String {
+    package enum Kind: String, Sendable {
         case ping
         case manifest
         case blob

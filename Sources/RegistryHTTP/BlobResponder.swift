@@ -61,6 +61,7 @@ enum BlobResponder {
         to exchange: Exchange
     ) {
         if exchange.isHead {
+            if let validity { exchange.keep(head, ByteBuffer(), validity) }
             exchange.respond(head)
             return
         }
@@ -73,6 +74,7 @@ enum BlobResponder {
             exchange.respond(head, body)
             return
         }
+        if let validity { exchange.keep(head, fileOf: file.size, validity) }
         guard exchange.begin(head) else { return }
         FileSender.send(segments, of: file, to: exchange) { exchange.end() }
     }

@@ -49,17 +49,14 @@ struct ChannelSetup: Sendable {
                 loop: loop,
                 connectionGuard: connectionGuard,
                 outlet: Outlet(channel, isPlain: isPlain),
+                unfinished: beginning.unfinished,
                 sendsFileRegions: isPlain,
                 isControl: isControl
             ),
             name: "requests"
         )
-        switch beginning {
-        case .nothing: break
-        case .received(let bytes): try pipeline.addHandler(FirstBytes(bytes), name: "first", position: .first)
-        case .answered(let rest):
-            connectionGuard.requestEnded()
-            try pipeline.addHandler(LastBytes(rest), name: "last", position: .first)
+        if case .received(let bytes) = beginning {
+            try pipeline.addHandler(FirstBytes(bytes), name: "first", position: .first)
         }
     }
 

@@ -85,6 +85,21 @@ final class Exchange {
         server.activity.began()
     }
 
+    /// Goes on with a response that the express lane has begun, and that ends the connection.
+    func goOn(with rest: UnfinishedResponse) {
+        guard state == .waiting else { return }
+        enterRegistryAPI()
+        state = .streaming
+        record = rest.record
+        content = rest.content
+        if rest.bytes.readableBytes > 0 { heldHead = rest.bytes }
+        guard let (file, part) = rest.file else {
+            end()
+            return
+        }
+        FileSender.send([.file(part)], of: file, to: self) { self.end() }
+    }
+
     /// Sends a whole response with one flush; the body stays away where the request was a HEAD.
     func respond(_ head: ResponseHead, _ body: ByteBuffer? = nil) {
         guard var bytes = start(head) else { return }
@@ -303,13 +318,30 @@ final class Exchange {
     ///
     /// Not when it depends on more than the target and the method, or is too large.
     func keep(_ head: ResponseHead, _ body: ByteBuffer, _ validity: PreparedAnswer.Validity) {
-        guard request.version == .http1_1, RequestTraits(request.headers).isPlain,
-            body.readableBytes <= PreparedAnswers.largestBody
+        guard body.readableBytes <= PreparedAnswers.largestBody, isPlain else { return }
+        loop.keep(prepared(head, .bytes(body), validity), for: request.method, request.uri)
+    }
+
+    /// Keeps the answer with a blob's file for the next who ask the same, and nothing more, on a connection.
+    func keep(_ head: ResponseHead, fileOf size: Int, _ validity: PreparedAnswer.Validity) {
+        guard !request.isKeepAlive, size <= ExpressAnswers.largestFile, let answers = server.expressAnswers, isPlain,
+            answers.answer(to: request.method, request.uri) == nil
         else { return }
+        answers.keep(prepared(head, .file(size), validity), for: request.method, request.uri)
+    }
+
+    /// Whether the answer depends on nothing but the target and the method.
+    private var isPlain: Bool { request.version == .http1_1 && RequestTraits(request.headers).isPlain }
+
+    private func prepared(
+        _ head: ResponseHead,
+        _ body: PreparedAnswer.Body,
+        _ validity: PreparedAnswer.Validity
+    ) -> PreparedAnswer {
         var record = record
         record.status = Int(head.status.code)
-        record.sentBytes = body.readableBytes
-        let answer = PreparedAnswer(
+        record.sentBytes = body.size
+        return PreparedAnswer(
             described(head),
             body,
             record,
@@ -318,7 +350,6 @@ final class Exchange {
             validity: validity,
             metrics: server.metrics
         )
-        loop.keep(answer, for: request.method, request.uri)
     }
 }
 

@@ -34,10 +34,15 @@ struct FileAccess: Sendable {
         of file: any StoredFile,
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<Void>? {
-        guard !pageCache.holds(file.descriptor, range.lowerBound, range.count) else { return nil }
+        guard !hasAtHand(range, of: file) else { return nil }
         return pool.runIfActive(eventLoop: eventLoop) { [pageCache] in
             try pageCache.readAhead(file.descriptor, range.lowerBound, range.count)
         }
+    }
+
+    /// Whether part of a file can be sent without waiting for the disk.
+    func hasAtHand(_ range: Range<Int>, of file: any StoredFile) -> Bool {
+        pageCache.holds(file.descriptor, range.lowerBound, range.count)
     }
 
     /// A small part of a file, if it is in memory; `nil` for what has to be sent in another way.

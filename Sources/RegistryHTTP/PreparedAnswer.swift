@@ -18,26 +18,36 @@ package final class PreparedAnswer: Sendable {
         func holds(at revision: Int, _ now: NIODeadline) -> Bool { self.revision == revision && now < end }
     }
 
-    /// A blob of a repository.
-    struct Blob: Sendable {
-        var digest: Digest
-        var repository: Repository
+    /// What is sent after the head.
+    enum Body {
+        case bytes(ByteBuffer)
+        /// The blob's file, of that size, which the registry is asked for each time.
+        case file(Int)
+
+        var size: Int {
+            switch self {
+            case .bytes(let bytes): bytes.readableBytes
+            case .file(let size): size
+            }
+        }
     }
 
-    /// What it answers with, if that is a blob: after its time it stays true while the registry has that.
-    let blob: Blob?
+    /// What is noted of each request but for who asks and when.
+    let record: AccessRecord
+    /// What the head names as its content.
+    let content: Digest?
     /// The line of the access log, if there is one.
     let line: AccessLog.PreparedLine?
     private let validity: Validity
     /// The status line and the header lines that stay.
     private let head: ByteBuffer
-    private let body: ByteBuffer
+    let body: Body
     private let requests: Counter
     private let sentBytes: Counter
     private let seconds: Histogram.Series
 
     /// Takes what the exchange was answered with; the body is empty for a HEAD.
-    package init(
+    package convenience init(
         _ head: ResponseHead,
         _ body: ByteBuffer,
         _ record: AccessRecord,
@@ -46,11 +56,20 @@ package final class PreparedAnswer: Sendable {
         validity: Validity,
         metrics: Metrics
     ) {
-        if record.kind == .blob, let digest = head.content, let repository = record.repository {
-            blob = Blob(digest: digest, repository: repository)
-        } else {
-            blob = nil
-        }
+        self.init(head, .bytes(body), record, line: line, method: method, validity: validity, metrics: metrics)
+    }
+
+    init(
+        _ head: ResponseHead,
+        _ body: Body,
+        _ record: AccessRecord,
+        line: AccessLog.PreparedLine?,
+        method: HTTPMethod,
+        validity: Validity,
+        metrics: Metrics
+    ) {
+        self.record = record
+        content = head.content
         self.line = line
         self.body = body
         self.validity = validity
@@ -64,47 +83,61 @@ package final class PreparedAnswer: Sendable {
 
     private init(renewing old: PreparedAnswer, for validity: Validity) {
         self.validity = validity
-        (blob, line, head, body) = (old.blob, old.line, old.head, old.body)
+        (record, content, line, head, body) = (old.record, old.content, old.line, old.head, old.body)
         (requests, sentBytes, seconds) = (old.requests, old.sentBytes, old.seconds)
     }
 
     /// The memory that it takes, roughly, in bytes.
-    var cost: Int { head.readableBytes + body.readableBytes + (line?.cost ?? 0) + 512 }
-    private var bodySize: Int { body.readableBytes }
-    /// The most bytes that it is sent as.
-    var largestSize: Int { head.readableBytes + ResponseEnd.capacity + body.readableBytes }
+    var cost: Int { bytesInMemory + (line?.cost ?? 0) + 512 }
+    /// The most bytes of it that do not come out of a file.
+    var largestSize: Int { bytesInMemory + ResponseEnd.capacity }
+
+    private var bytesInMemory: Int {
+        switch body {
+        case .bytes(let bytes): head.readableBytes + bytes.readableBytes
+        case .file: head.readableBytes
+        }
+    }
 
     /// This answer while it holds, and after that the same for longer where it is a blob that the registry still has.
     func current(in registry: any Registry, for caller: Caller, at now: NIODeadline) -> PreparedAnswer? {
         // Read before the answer: what changes meanwhile must not look like what it was.
         let revision = registry.revision
         if validity.holds(at: revision, now) { return self }
-        guard let blob, registry.cachedBlob(blob.digest, in: blob.repository, for: caller) != nil else { return nil }
+        guard file(in: registry, for: caller) != nil else { return nil }
         return PreparedAnswer(renewing: self, for: Validity(revision: revision, end: now + OpenBlobs.time))
     }
 
-    /// The response: in one piece, or with its body in a second.
-    package func pieces(ending end: ResponseEnd, _ allocator: ByteBufferAllocator) -> (ByteBuffer, ByteBuffer?) {
-        let isShort = body.readableBytes <= Exchange.longestCopy
-        let capacity = head.readableBytes + ResponseEnd.capacity + (isShort ? body.readableBytes : 0)
-        var bytes = allocator.buffer(capacity: capacity)
-        bytes.writeImmutableBuffer(head)
-        end.write(to: &bytes)
-        if isShort { bytes.writeImmutableBuffer(body) }
-        return (bytes, isShort ? nil : body)
+    /// The blob that it is about, if the registry still has it; `nil` for other content.
+    func file(in registry: any Registry, for caller: Caller) -> (any StoredFile)? {
+        guard record.kind == .blob, let content, let repository = record.repository else { return nil }
+        return registry.cachedBlob(content, in: repository, for: caller)
     }
 
-    /// Appends the whole response.
+    /// The response: in one piece, or with its body in a second, if that is not a file.
+    package func pieces(ending end: ResponseEnd, _ allocator: ByteBufferAllocator) -> (ByteBuffer, ByteBuffer?) {
+        guard case .bytes(let body) = body, body.readableBytes > Exchange.longestCopy else {
+            var bytes = allocator.buffer(capacity: largestSize)
+            write(to: &bytes, ending: end)
+            return (bytes, nil)
+        }
+        var bytes = allocator.buffer(capacity: head.readableBytes + ResponseEnd.capacity)
+        bytes.writeImmutableBuffer(head)
+        end.write(to: &bytes)
+        return (bytes, body)
+    }
+
+    /// Appends the response as far as it is no file.
     func write(to buffer: inout ByteBuffer, ending end: ResponseEnd) {
         buffer.writeImmutableBuffer(head)
         end.write(to: &buffer)
-        buffer.writeImmutableBuffer(body)
+        if case .bytes(let body) = body { buffer.writeImmutableBuffer(body) }
     }
 
     /// Counts one request that was answered with it.
     func count(_ duration: Duration) {
         requests.add()
-        if bodySize > 0 { sentBytes.add(bodySize) }
+        if body.size > 0 { sentBytes.add(body.size) }
         seconds.observe(duration)
     }
 }

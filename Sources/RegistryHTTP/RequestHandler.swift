@@ -35,6 +35,8 @@ final class RequestHandler: ChannelDuplexHandler {
     private let server: ServerContext
     private let connectionGuard: ConnectionGuard
     private let outlet: Outlet
+    /// A response that was begun before the connection had a channel.
+    private var unfinished: UnfinishedResponse?
     private var caller = Caller(address: "")
     /// The request whose head has come and whose response has not ended.
     private var exchange: Exchange?
@@ -58,6 +60,7 @@ final class RequestHandler: ChannelDuplexHandler {
         loop: LoopContext,
         connectionGuard: ConnectionGuard,
         outlet: Outlet,
+        unfinished: UnfinishedResponse?,
         sendsFileRegions: Bool,
         isControl: Bool
     ) {
@@ -65,12 +68,20 @@ final class RequestHandler: ChannelDuplexHandler {
         self.loop = loop
         self.connectionGuard = connectionGuard
         self.outlet = outlet
+        self.unfinished = unfinished
         self.sendsFileRegions = sendsFileRegions
         self.isControl = isControl
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         caller = Caller(address: isControl ? "local" : context.remoteAddress?.ipAddress ?? "unknown")
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        guard let unfinished = unfinished.take() else { return }
+        isRequestComplete = true
+        start(unfinished.request, id: unfinished.id, context).goOn(with: unfinished)
     }
 
     /// Whether no request is answered here after the one that is.
@@ -191,13 +202,17 @@ final class RequestHandler: ChannelDuplexHandler {
     }
 
     private func start(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) -> Exchange {
-        connectionGuard.requestBegan()
         var head = head
         // Clients that take us for a proxy write the whole URL; nothing after this needs to know.
         if let target = RequestTarget.originForm(of: head.uri) { head.uri = String(target) }
+        return start(head, id: loop.requestIDs.id(for: head.headers), context)
+    }
+
+    private func start(_ head: HTTPRequestHead, id: String, _ context: ChannelHandlerContext) -> Exchange {
+        connectionGuard.requestBegan()
         let exchange = Exchange(
             head,
-            id: loop.requestIDs.id(for: head.headers),
+            id: id,
             caller: caller,
             server: server,
             connection: self,

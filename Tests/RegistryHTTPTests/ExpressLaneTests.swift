@@ -202,6 +202,100 @@ struct ExpressLaneTests {
         }
     }
 
+    /// Publishes a blob and has it asked for once with a connection; returns its target and the response.
+    private func prepare(_ blob: any StoredFile, on live: LiveServer) async throws -> (String, RawResponse) {
+        let digest = Digest(repeating: 0xab)
+        live.registry.script.withLock { $0.cachedBlobs[digest] = blob }
+        let target = "/v2/nginx/blobs/\(digest)"
+        return (target, try await live.request(target, headers: ["Connection: close"]))
+    }
+
+    private static let blob = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 >> 8 &+ $0) }
+
+    @Test(
+        "a blob that is no longer than a socket takes is sent here, and the rest of it by an event loop",
+        arguments: [Int.max, 0, 1, 100, 5000, 299_999]
+    )
+    func blob(sentAtOnce: Int) async throws {
+        try await withServer {
+            patient(&$0)
+            $0.longestExpressSend = sentAtOnce
+        } body: { live in
+            let (target, first) = try await prepare(TemporaryFile(Self.blob), on: live)
+            let client = try await RawClient(live.address)
+            try await client.send("GET \(target) HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n")
+            client.closeOutput()
+            let response = try await client.response()
+            #expect(first.body == Self.blob && response.body == Self.blob && !haveSameThread(first, response))
+            #expect(response.values("connection") == ["close"])
+            #expect(try await client.rest() == [])
+            try await eventually {
+                live.log.all.count { $0.contains("bytes=300000 ") && $0.contains("cache=hit") } == 2
+            }
+            let text = try await live.request("/metrics").text
+            #expect(text.contains("tidepool_sent_bytes_total{cache=\"hit\"} 600000\n"))
+        }
+    }
+
+    @Test(
+        "a blob that is gone, is too large, or is not in memory, is an event loop's",
+        arguments: ["gone", "large", "disk"]
+    )
+    func declinedBlob(reason: String) async throws {
+        let holds = Locked(true)
+        try await withServer {
+            patient(&$0)
+            $0.pageCache.holds = { _, _, _ in holds.withLock { $0 } }
+        } body: { live in
+            let size = reason == "large" ? ExpressAnswers.largestFile + 1 : 300_000
+            let body = [UInt8](repeating: 1, count: size)
+            let (target, first) = try await prepare(TemporaryFile(body), on: live)
+            if reason == "gone" {
+                live.registry.script.withLock { script in
+                    script.cachedBlobs = [:]
+                    script.revision += 1
+                }
+            }
+            if reason == "disk" { holds.withLock { $0 = false } }
+            let response = try await live.request(target, headers: ["Connection: close"])
+            #expect(haveSameThread(first, response))
+            if reason == "gone" {
+                #expect(response.status == 404)
+            } else {
+                #expect(response.body == body)
+            }
+        }
+    }
+
+    @Test("a file that was cut short since cuts the connection")
+    func shortBlob() async throws {
+        try await withServer(patient) { live in
+            let file = try TemporaryFile(Self.blob)
+            let (target, first) = try await prepare(file, on: live)
+            #expect(first.status == 200)
+            // It says that it is as long as it was.
+            let liar = LyingFile(descriptor: file.descriptor, size: Self.blob.count)
+            live.registry.script.withLock { $0.cachedBlobs[Digest(repeating: 0xab)] = liar }
+            ftruncate(file.descriptor, 1000)
+            let client = try await RawClient(live.address)
+            try await client.send("GET \(target) HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n")
+            let received = try await client.rest()
+            #expect(received.count > 1000 && received.count < 2000)
+            try await eventually { live.log.all.contains { $0.contains("error=read_failed") } }
+        }
+    }
+
+    /// A stored file whose size is not that of the file.
+    private final class LyingFile: StoredFile {
+        let descriptor: Int32
+        let size: Int
+        var isUntouched: Bool { true }
+
+        init(descriptor: Int32, size: Int) {
+            (self.descriptor, self.size) = (descriptor, size)
+        }
+    }
+
     @Test("each connection gives its place back")
     func places() async throws {
         try await withServer {

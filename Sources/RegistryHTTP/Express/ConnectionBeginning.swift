@@ -1,12 +1,31 @@
+import MirrorCore
 import NIOCore
+import NIOHTTP1
+import OCI
 
 /// What has passed on a connection before an event loop takes it over.
 enum ConnectionBeginning: Sendable {
     case nothing
     /// The client has sent these bytes.
     case received(ByteBuffer)
-    /// The client's only request has been answered, but for these bytes.
-    case answered(rest: ByteBuffer)
+    /// The client's only request has been answered, but for this.
+    case answered(but: UnfinishedResponse)
+
+    var unfinished: UnfinishedResponse? {
+        if case .answered(let unfinished) = self { unfinished } else { nil }
+    }
+}
+
+/// What is still to be sent of a connection's only response, and what is to be noted when it has been.
+struct UnfinishedResponse: Sendable {
+    var request: HTTPRequestHead
+    var id: String
+    var record: AccessRecord
+    /// What the response's head names as its content.
+    var content: Digest?
+    /// Comes first; may be empty.
+    var bytes: ByteBuffer
+    var file: (file: any StoredFile, part: Range<Int>)?
 }
 
 /// Lets the handlers behind it read what was read from the connection before it had a channel.
@@ -28,34 +47,5 @@ final class FirstBytes: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(Self.wrapInboundOut(bytes))
         context.fireChannelReadComplete()
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-    }
-}
-
-/// Sends the rest of a connection's only response, and closes it; what the client still sends is dropped.
-///
-/// How long the client may take no byte is for the ``ConnectionGuard`` behind it, which does not see what is dropped.
-final class LastBytes: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = IOData
-
-    private let bytes: ByteBuffer
-
-    init(_ bytes: ByteBuffer) {
-        self.bytes = bytes
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        context.fireChannelActive()
-        context.writeAndFlush(Self.wrapOutboundOut(.byteBuffer(bytes)))
-            .assumeIsolated()
-            .whenComplete { _ in context.close(promise: nil) }
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        // Clients may close their side when they have asked, and still read.
-        if case ChannelEvent.inputClosed = event { return }
-        context.fireUserInboundEventTriggered(event)
     }
 }

@@ -9,6 +9,9 @@ final class ExpressAnswers: Sendable {
     /// What a new connection's socket takes at once; of a longer response, making a channel for it is the smaller part.
     static let longestResponse = 16 << 10
 
+    /// What a socket takes at once of a file, at the best; a longer one would keep the lane from others, too.
+    static let largestFile = 4 << 20
+
     init(mostBytes: Int) {
         answers = Locked(PreparedAnswers(mostBytes: mostBytes))
     }

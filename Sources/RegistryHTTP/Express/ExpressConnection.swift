@@ -1,3 +1,4 @@
+import MirrorCore
 import NIOCore
 import Posix
 
@@ -25,15 +26,18 @@ final class ExpressConnection {
         (try? socket?.receive(into: &buffer)) ?? .end
     }
 
-    /// Sends as much as the socket takes of so many bytes; `nil` when the client has gone.
-    ///
-    /// After all of them the connection is to be closed, else to be handed over for the rest.
+    /// Sends as much as the socket takes of so many bytes, after which nothing or a file follows.
     func send(_ bytes: ByteBuffer, atMost limit: Int) -> Int? {
-        let bytesNow = bytes.readableBytesUInt8Span.extracting(first: limit)
-        guard let sent = try? socket?.sendLast(bytesNow) else { return nil }
-        if sent == bytes.readableBytes { socket?.end() }
-        return sent
+        try? BorrowedSocket(number).send(bytes.readableBytesUInt8Span.extracting(first: limit), isFollowed: true)
     }
+
+    /// Sends as much as the socket takes of a file's part; `nil` when the client has gone.
+    func send(_ file: any StoredFile, _ part: Range<Int>) -> Int? {
+        try? BorrowedSocket(number).send(file.descriptor, part)
+    }
+
+    /// Says that nothing follows; the connection is to be closed.
+    func end() { socket?.end() }
 
     /// Gives the socket away, to be closed by whoever takes it.
     func takeSocket() -> Int32? { socket.take()?.takeRawValue() }

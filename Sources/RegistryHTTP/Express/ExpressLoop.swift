@@ -90,7 +90,7 @@ final class ExpressLoop {
             let outcome = count < buffer.count ? responder.answer(request, on: connection) : .declined
             switch outcome {
             case .answered: break
-            case .answeredInPart(let rest): give(connection, after: .answered(rest: rest), isWaiting: isWaiting)
+            case .answeredInPart(let rest): give(connection, after: .answered(but: rest), isWaiting: isWaiting)
             case .declined:
                 give(connection, after: .received(ByteBuffer(bytes: request)), isWaiting: isWaiting)
             }

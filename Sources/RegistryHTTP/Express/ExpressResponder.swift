@@ -10,7 +10,7 @@ final class ExpressResponder {
     enum Outcome {
         /// The client has all of the response, or has gone.
         case answered
-        case answeredInPart(rest: ByteBuffer)
+        case answeredInPart(rest: UnfinishedResponse)
         /// The request is none that can be answered here.
         case declined
     }
@@ -35,23 +35,60 @@ final class ExpressResponder {
         let start = NIODeadline.now()
         let target = String(decoding: head.target, as: UTF8.self)
         let caller = Caller(address: connection.peer?.host ?? "unknown")
-        guard let kept = answers.answer(to: head.method, target),
-            let answer = kept.current(in: server.registry, for: caller, at: start)
-        else { return .declined }
-        if answer !== kept { answers.keep(answer, for: head.method, target) }
+        guard let kept = answers.answer(to: head.method, target) else { return .declined }
+        let answer: PreparedAnswer
+        var file: (any StoredFile)?
+        switch kept.body {
+        case .bytes:
+            guard let current = kept.current(in: server.registry, for: caller, at: start) else { return .declined }
+            if current !== kept { answers.keep(current, for: head.method, target) }
+            answer = current
+        case .file(let size):
+            file = kept.file(in: server.registry, for: caller)
+            // What is not in memory is for those who can wait for the disk.
+            guard let file, file.size == size, server.files.hasAtHand(0..<size, of: file) else { return .declined }
+            answer = kept
+        }
         let id = requestIDs.id(askedFor: head.requestID.map { String(decoding: $0, as: UTF8.self) })
         response.clear()
         answer.write(to: &response, ending: ResponseEnd(id: id, date: clock.dateLine, persistence: .close))
-        let sent = connection.send(response, atMost: server.options.longestExpressSend)
+        if let rest = send(answer, file, on: connection) {
+            var record = answer.record
+            record.start = start
+            record.sentBytes -= rest.part.count
+            let headers: HTTPHeaders = ["Connection": "close"]
+            let unfinished = UnfinishedResponse(
+                request: HTTPRequestHead(version: .http1_1, method: head.method, uri: target, headers: headers),
+                id: id,
+                record: record,
+                content: answer.content,
+                bytes: rest.bytes,
+                file: file.map { ($0, rest.part) }
+            )
+            return .answeredInPart(rest: unfinished)
+        }
         server.activity.passed(at: start)
-        log.note(
-            answer,
-            id: id,
-            caller: caller,
-            since: start
-        )
-        guard let sent, sent < response.readableBytes else { return .answered }
+        log.note(answer, id: id, caller: caller, since: start)
+        return .answered
+    }
+
+    /// Sends what the socket takes of the response and of the file after it; returns the rest of both, if there is any.
+    private func send(
+        _ answer: PreparedAnswer,
+        _ file: (any StoredFile)?,
+        on connection: ExpressConnection
+    ) -> (bytes: ByteBuffer, part: Range<Int>)? {
+        let limit = server.options.longestExpressSend
+        let part = 0..<(file == nil ? 0 : answer.body.size)
+        // A client that has gone has nothing left to get.
+        guard let sent = connection.send(response, atMost: limit) else { return nil }
         response.moveReaderIndex(forwardBy: sent)
-        return .answeredInPart(rest: response)
+        guard response.readableBytes == 0 else { return (response, part) }
+        if let file {
+            guard let sentOfFile = connection.send(file, part.prefix(limit)) else { return nil }
+            guard sentOfFile == part.count else { return (ByteBuffer(), part.dropFirst(sentOfFile)) }
+        }
+        connection.end()
+        return nil
     }
 }
