@@ -14,14 +14,23 @@ package enum PageCache {
         cposix_is_resident(descriptor, offset, count) != 0
     }
 
-    /// That part of a file, if all of it can be read without waiting for the disk.
+    /// Appends that part of a file, if all of it can be read without waiting for the disk; returns whether it could.
     ///
-    /// `nil` too where the file is shorter or cannot be read, and on file systems that do not tell.
-    package static func bytes(_ descriptor: Int32, offset: Int, count: Int) -> [UInt8]? {
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            filled = max(0, unsafe cposix_read_resident(descriptor, buffer.baseAddress, count, offset))
+    /// It could not, too, where the file is shorter or cannot be read, and on file systems that do not tell. There must be room.
+    package static func append(
+        _ descriptor: Int32,
+        offset: Int,
+        count: Int,
+        to output: inout OutputRawSpan
+    ) -> Bool {
+        unsafe output.withUnsafeMutableBytes { buffer, filled in
+            let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            guard count <= room.count,
+                unsafe cposix_read_resident(descriptor, room.baseAddress, count, offset) == count
+            else { return false }
+            filled += count
+            return true
         }
-        return bytes.count == count ? bytes : nil
     }
 
     /// Reads that part of a file into memory, and waits for it: on a thread that may block.

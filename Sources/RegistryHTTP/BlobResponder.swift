@@ -67,9 +67,9 @@ enum BlobResponder {
         }
         // What is small goes out with its head, and costs no more than that.
         if case .file(let range)? = segments.first, segments.count == 1,
-            let bytes = exchange.server.files.bytesAtHand(range, of: file)
+            range.count <= FileAccess.smallPart,
+            let body = exchange.server.files.contentsAtHand(range, of: file, allocator: exchange.allocator)
         {
-            let body = exchange.allocator.buffer(bytes: bytes)
             if let validity { exchange.keep(head, body, validity) }
             exchange.respond(head, body)
             return

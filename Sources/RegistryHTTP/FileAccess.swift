@@ -45,14 +45,21 @@ struct FileAccess: Sendable {
         pageCache.holds(file.descriptor, range.lowerBound, range.count)
     }
 
-    /// A small part of a file, if it is in memory; `nil` for what has to be sent in another way.
-    func bytesAtHand(_ range: Range<Int>, of file: any StoredFile) -> [UInt8]? {
-        guard range.count <= Self.smallPart else { return nil }
-        return PageCache.bytes(file.descriptor, offset: range.lowerBound, count: range.count)
-    }
-
     /// Up to here copying costs less than having the kernel send the file.
-    private static let smallPart = 16 << 10
+    static let smallPart = 16 << 10
+
+    /// Part of a file, if it is in memory; `nil` for what may have to wait for the disk, and what the file does not have.
+    func contentsAtHand(
+        _ range: Range<Int>,
+        of file: any StoredFile,
+        allocator: ByteBufferAllocator
+    ) -> ByteBuffer? {
+        var isComplete = false
+        let buffer = allocator.buffer(capacity: range.count) { (output: inout OutputRawSpan) in
+            isComplete = PageCache.append(file.descriptor, offset: range.lowerBound, count: range.count, to: &output)
+        }
+        return isComplete ? buffer : nil
+    }
 
     /// Why part of a file cannot be sent, if it cannot: the file ends before it, or cannot be looked at.
     func problem(with range: Range<Int>, of file: any StoredFile) -> String? {

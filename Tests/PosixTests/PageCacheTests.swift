@@ -32,6 +32,35 @@ struct PageCacheTests {
         #expect(PageCache.holds(file.rawValue, offset: 0, count: size))
     }
 
+    /// What is appended to one byte that is there already; `nil` when nothing is.
+    private func appended(_ file: borrowing FileDescriptor, offset: Int, count: Int, room: Int) -> [UInt8]? {
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: room + 1, alignment: 1)
+        defer { memory.deallocate() }
+        var output = OutputRawSpan(buffer: memory, initializedCount: 0)
+        output.append(7)
+        let isThere = PageCache.append(file.rawValue, offset: offset, count: count, to: &output)
+        let filled = output.finalize(for: memory)
+        #expect(filled == (isThere ? count + 1 : 1))
+        return isThere ? Array(memory[1..<filled]) : nil
+    }
+
+    @Test("what memory has is appended whole, and nothing else")
+    func append() throws {
+        let file = try FileDescriptor.open(directory.path("short"), .createNew)
+        try file.write([1, 2, 3, 4].span, at: 0)
+        #expect(appended(file, offset: 1, count: 2, room: 2) == [2, 3])
+        #expect(appended(file, offset: 1, count: 4, room: 100) == nil)
+        #expect(appended(file, offset: 0, count: 4, room: 3) == nil)
+    }
+
+    @Test("what the kernel dropped is not appended", .enabled(if: isOnDisk, "/tmp is in memory"))
+    func appendDropped() throws {
+        let file = try makeFile()
+        try file.synchronizeData()
+        #expect(posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED) == 0)
+        #expect(appended(file, offset: 0, count: size, room: size) == nil)
+    }
+
     @Test("what is given up is not there any more", .enabled(if: isOnDisk, "/tmp is in memory"))
     func givenUp() throws {
         let file = try makeFile()
