@@ -2,7 +2,7 @@ import Locking
 import NIOCore
 import NIOHTTP1
 
-/// The prepared answers that the express lane can send: what each event loop has prepared, for the one thread that asks.
+/// The prepared answers that the express lane can send, those with a blob's file among them: what each event loop has prepared, for the one thread that asks.
 final class ExpressAnswers: Sendable {
     private let answers: Locked<PreparedAnswers>
 

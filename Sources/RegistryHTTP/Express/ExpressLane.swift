@@ -2,13 +2,14 @@ import NIOCore
 import NIOPosix
 import Posix
 
-/// Takes the connections of plain listeners, and answers those at once that come for one prepared answer.
+/// Takes the connections of plain listeners, and answers those at once that come for one prepared answer, or for
+/// a blob that a socket may take at once.
 ///
 ///     accepted ──▶ waiting ──request, Connection: close, prepared──▶ answered, closed
 ///                     └──any other bytes, or none in time──▶ an event loop's
 ///
 /// Classic docker and podman 4 make a connection for each request. Of what such a request takes, most is making and unmaking
-/// a channel: here it is accept, recv, send and close. A connection that is to be kept, or that asks for anything else, pays
+/// a channel: here it is accept, recv, send (or `sendfile`) and close. A connection that is to be kept, or that asks for anything else, pays
 /// for passing through here once.
 ///
 /// It has a thread and an epoll set of its own; its logic is ``ExpressLoop``. It must be stopped, before the event loops.
