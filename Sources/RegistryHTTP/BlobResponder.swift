@@ -74,7 +74,7 @@ enum BlobResponder {
             exchange.respond(head, body)
             return
         }
-        if let validity { exchange.keep(head, fileOf: file.size, validity) }
+        if validity != nil { exchange.keep(head, fileOf: file.size) }
         guard exchange.begin(head) else { return }
         FileSender.send(segments, of: file, to: exchange) { exchange.end() }
     }

@@ -319,25 +319,21 @@ final class Exchange {
     /// Not when it depends on more than the target and the method, or is too large.
     func keep(_ head: ResponseHead, _ body: ByteBuffer, _ validity: PreparedAnswer.Validity) {
         guard body.readableBytes <= PreparedAnswers.largestBody, isPlain else { return }
-        loop.keep(prepared(head, .bytes(body), validity), for: request.method, request.uri)
+        loop.keep(prepared(head, .bytes(body, validity)), for: request.method, request.uri)
     }
 
     /// Keeps the answer with a blob's file for the next who ask the same, and nothing more, on a connection.
-    func keep(_ head: ResponseHead, fileOf size: Int, _ validity: PreparedAnswer.Validity) {
+    func keep(_ head: ResponseHead, fileOf size: Int) {
         guard !request.isKeepAlive, size <= ExpressAnswers.largestFile, let answers = server.expressAnswers, isPlain,
             answers.answer(to: request.method, request.uri) == nil
         else { return }
-        answers.keep(prepared(head, .file(size), validity), for: request.method, request.uri)
+        answers.keep(prepared(head, .file(size)), for: request.method, request.uri)
     }
 
     /// Whether the answer depends on nothing but the target and the method.
     private var isPlain: Bool { request.version == .http1_1 && RequestTraits(request.headers).isPlain }
 
-    private func prepared(
-        _ head: ResponseHead,
-        _ body: PreparedAnswer.Body,
-        _ validity: PreparedAnswer.Validity
-    ) -> PreparedAnswer {
+    private func prepared(_ head: ResponseHead, _ body: PreparedAnswer.Body) -> PreparedAnswer {
         var record = record
         record.status = Int(head.status.code)
         record.sentBytes = body.size
@@ -347,7 +343,6 @@ final class Exchange {
             record,
             line: loop.log.prepare(record, to: request.method, request.uri),
             method: request.method,
-            validity: validity,
             metrics: server.metrics
         )
     }

@@ -13,6 +13,9 @@ struct FileAccess: Sendable {
 
     /// The calls of `PageCache`: descriptor, offset, count.
     struct PageCacheCalls: Sendable {
+        var append: @Sendable (Int32, Int, Int, inout OutputRawSpan) -> Bool = {
+            PageCache.append($0, offset: $1, count: $2, to: &$3)
+        }
         var holds: @Sendable (Int32, Int, Int) -> Bool = { PageCache.holds($0, offset: $1, count: $2) }
         var readAhead: @Sendable (Int32, Int, Int) throws -> Void = {
             try PageCache.readAhead($0, offset: $1, count: $2)
@@ -56,7 +59,7 @@ struct FileAccess: Sendable {
     ) -> ByteBuffer? {
         var isComplete = false
         let buffer = allocator.buffer(capacity: range.count) { (output: inout OutputRawSpan) in
-            isComplete = PageCache.append(file.descriptor, offset: range.lowerBound, count: range.count, to: &output)
+            isComplete = pageCache.append(file.descriptor, range.lowerBound, range.count, &output)
         }
         return isComplete ? buffer : nil
     }

@@ -8,9 +8,9 @@ import NIOCore
 /// its way at a time, and the next follows when the client's socket has taken it: memory and the kernel's queue stay
 /// small however slow the client is. Confined to the connection's event loop.
 ///
-/// The file must be as long as the segments say, and is looked at before each window, and now and then while one is on its
-/// way: were it cut short behind our back, `sendfile` would send nothing and NIO would ask it again for ever. The next asker
-/// finds such a file bad when it is opened, and it is fetched anew.
+/// The file must be as long as the segments say, and is looked at when not all of a window was sent at once, and now and then
+/// while one is on its way: were it cut short behind our back, `sendfile` would send nothing and NIO would ask it again for
+/// ever. The next asker finds such a file bad when it is opened, and it is fetched anew.
 final class FileSender {
     /// A piece of the body.
     enum Segment {
@@ -22,6 +22,8 @@ final class FileSender {
     static let regionWindow = 2 << 20
     /// For TLS, where each window is memory that is read, encrypted, and soon used again: little enough for a processor's cache.
     static let chunkWindow = 64 << 10
+    /// For TLS, when another thread has to wait for the disk.
+    private static let slowChunkWindow = 256 << 10
 
     private let exchange: Exchange
     private let file: any StoredFile
@@ -63,21 +65,21 @@ final class FileSender {
         case .bytes(let buffer): send(buffer)
         case .file(let range) where range.isEmpty: sendNext()
         case .file(let range):
-            let size = exchange.sendsFileRegions ? Self.regionWindow : Self.chunkWindow
-            let window = range.prefix(size)
-            if window.count < range.count {
-                segments.append(.file(window.upperBound..<range.upperBound))
-                mayCork = true
-            }
-            send(window)
+            if exchange.sendsFileRegions { send(take(Self.regionWindow, of: range)) } else { read(range) }
         }
     }
 
-    private func send(_ window: Range<Int>) {
-        guard exchange.sendsFileRegions else {
-            read(window)
-            return
+    /// The next window of a range, whose rest stays for later.
+    private func take(_ size: Int, of range: Range<Int>) -> Range<Int> {
+        let window = range.prefix(size)
+        if window.count < range.count {
+            segments.append(.file(window.upperBound..<range.upperBound))
+            mayCork = true
         }
+        return window
+    }
+
+    private func send(_ window: Range<Int>) {
         let files = exchange.server.files
         guard let readAhead = files.readAhead(window, of: file, on: exchange.eventLoop) else {
             sendRegion(window)
@@ -105,7 +107,8 @@ final class FileSender {
         guard isSound(for: rest) else { return }
         pending = rest
         goOn(after: exchange.enqueue(.fileRegion(lent.region(rest))))
-        watchFile()
+        // A client that is fast enough has taken it by now.
+        if pending != nil { watchFile() }
     }
 
     /// Whether the file has a window; cuts the connection if not.
@@ -124,16 +127,19 @@ final class FileSender {
             }
     }
 
-    private func read(_ window: Range<Int>) {
+    /// Reads the next window of a range, and sends it.
+    private func read(_ range: Range<Int>) {
         let files = exchange.server.files
-        if let contents = files.contentsAtHand(window, of: file, allocator: exchange.allocator) {
+        let small = range.prefix(Self.chunkWindow)
+        if let contents = files.contentsAtHand(small, of: file, allocator: exchange.allocator) {
+            _ = take(small.count, of: range)
             send(contents)
             return
         }
+        let window = take(Self.slowChunkWindow, of: range)
         guard isSound(for: window) else { return }
         exchange.flush()
-        let region = lent.region(window)
-        files.read(region, allocator: exchange.allocator, on: exchange.eventLoop)
+        files.read(lent.region(window), allocator: exchange.allocator, on: exchange.eventLoop)
             .assumeIsolated()
             .whenComplete { self.sendRead($0, of: window) }
     }

@@ -37,7 +37,7 @@ final class GrowingSender {
         switch next {
         case .send(let file, let range): FileSender.send([.file(range)], of: file, to: exchange) { self.stepLater() }
         case .sendBytes(let bytes): send(bytes)
-        case .wait: exchange.flush()
+        case .wait: break
         case .finished:
             leave()
             exchange.end()

@@ -29,7 +29,7 @@ struct KnownRoute {
 final class KnownRoutes {
     private var routes: [String: KnownRoute] = [:]
 
-    /// Less than a megabyte, with targets of usual length.
+    /// Some two megabytes, with targets of usual length.
     private static let mostKept = 2048
 
     /// What a plain read of that target is about, if it is known.

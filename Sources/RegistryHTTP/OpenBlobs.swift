@@ -7,6 +7,8 @@ final class KnownBlob {
     let digest: Digest
     /// The head of a hit, but for its status and what depends on the part that is sent.
     var hitHead: ResponseHead?
+    /// Whether it was looked for before: what is asked for once is not worth a lease.
+    fileprivate var isAskedAgain = false
     fileprivate var held: (file: any StoredFile, validity: PreparedAnswer.Validity)?
 
     init(_ digest: Digest) {
@@ -17,7 +19,7 @@ final class KnownBlob {
 /// The blobs that an event loop has lately sent, each with its file open for a moment: whoever asks next for a part of one
 /// costs no look into the index, and no `open`.
 ///
-/// An open file is a lease, which keeps eviction off: a few are held, and not for long. Confined to the event loop.
+/// An open file is a lease, which keeps eviction off: a few are held, those that are asked for again, and not for long. Confined to the event loop.
 final class OpenBlobs {
     /// How long a blob is sent again without a look into the index: long enough for a crowd.
     static let time = TimeAmount.milliseconds(250)
@@ -33,6 +35,8 @@ final class OpenBlobs {
     }
 
     /// A stored blob that may be served, and for how long that may be taken for so; `nil` where the registry has none.
+    ///
+    /// The caller is for the registry: another one may be given the same file while it is held.
     func stored(
         _ blob: KnownBlob,
         in repository: Repository,
@@ -49,9 +53,10 @@ final class OpenBlobs {
             return nil
         }
         let stored = (file, PreparedAnswer.Validity(revision: revision, end: now + time))
+        defer { blob.isAskedAgain = true }
         if blob.held != nil {
             blob.held = stored
-        } else if blobs.count < Self.mostHeld {
+        } else if blob.isAskedAgain, blobs.count < Self.mostHeld {
             blob.held = stored
             if blobs.isEmpty { scheduleClosing() }
             blobs.append(blob)

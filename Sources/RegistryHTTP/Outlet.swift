@@ -13,6 +13,14 @@ final class Outlet {
     private let socket: BorrowedSocket?
     /// The pieces that the channel has, and the socket has not taken.
     private var enqueued = 0
+    /// Called when the channel is backed up no longer.
+    var whenRelieved: (() -> Void)?
+
+    /// From so many pieces on, no more requests should be answered: a client that asks and does not read would fill memory.
+    private static let mostEnqueued = 16
+
+    /// Whether the channel holds so much that nothing should be added to it.
+    var isBackedUp: Bool { enqueued >= Self.mostEnqueued }
 
     init(_ channel: any Channel, isPlain: Bool) {
         self.channel = channel
@@ -69,7 +77,11 @@ final class Outlet {
         if let head { write(.byteBuffer(head)) }
         let promise = channel.eventLoop.makePromise(of: Void.self)
         enqueued += 1
-        promise.futureResult.assumeIsolated().whenComplete { _ in self.enqueued -= 1 }
+        promise.futureResult.assumeIsolated()
+            .whenComplete { _ in
+                self.enqueued -= 1
+                if self.enqueued == Self.mostEnqueued - 1 { self.whenRelieved?() }
+            }
         pipeline.writeAndFlush(NIOAny(piece), promise: promise)
         return promise.futureResult
     }

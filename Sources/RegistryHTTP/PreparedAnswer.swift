@@ -20,13 +20,13 @@ package final class PreparedAnswer: Sendable {
 
     /// What is sent after the head.
     enum Body {
-        case bytes(ByteBuffer)
-        /// The blob's file, of that size, which the registry is asked for each time.
+        case bytes(ByteBuffer, Validity)
+        /// The blob's file, of that size, which the registry is asked for each time. For the express lane only.
         case file(Int)
 
         var size: Int {
             switch self {
-            case .bytes(let bytes): bytes.readableBytes
+            case .bytes(let bytes, _): bytes.readableBytes
             case .file(let size): size
             }
         }
@@ -38,7 +38,6 @@ package final class PreparedAnswer: Sendable {
     let content: Digest?
     /// The line of the access log, if there is one.
     let line: AccessLog.PreparedLine?
-    private let validity: Validity
     /// The status line and the header lines that stay.
     private let head: ByteBuffer
     let body: Body
@@ -56,7 +55,7 @@ package final class PreparedAnswer: Sendable {
         validity: Validity,
         metrics: Metrics
     ) {
-        self.init(head, .bytes(body), record, line: line, method: method, validity: validity, metrics: metrics)
+        self.init(head, .bytes(body, validity), record, line: line, method: method, metrics: metrics)
     }
 
     init(
@@ -65,14 +64,12 @@ package final class PreparedAnswer: Sendable {
         _ record: AccessRecord,
         line: AccessLog.PreparedLine?,
         method: HTTPMethod,
-        validity: Validity,
         metrics: Metrics
     ) {
         self.record = record
         content = head.content
         self.line = line
         self.body = body
-        self.validity = validity
         var bytes = ByteBuffer()
         head.write(to: &bytes, version: .http1_1)
         self.head = bytes
@@ -81,9 +78,9 @@ package final class PreparedAnswer: Sendable {
         seconds = metrics.requestSeconds.series(record.kind.rawValue, record.cacheLabel)
     }
 
-    private init(renewing old: PreparedAnswer, for validity: Validity) {
-        self.validity = validity
-        (record, content, line, head, body) = (old.record, old.content, old.line, old.head, old.body)
+    private init(renewing old: PreparedAnswer, with body: Body) {
+        self.body = body
+        (record, content, line, head) = (old.record, old.content, old.line, old.head)
         (requests, sentBytes, seconds) = (old.requests, old.sentBytes, old.seconds)
     }
 
@@ -94,18 +91,36 @@ package final class PreparedAnswer: Sendable {
 
     private var bytesInMemory: Int {
         switch body {
-        case .bytes(let bytes): head.readableBytes + bytes.readableBytes
+        case .bytes(let bytes, _): head.readableBytes + bytes.readableBytes
         case .file: head.readableBytes
         }
     }
 
-    /// This answer while it holds, and after that the same for longer where it is a blob that the registry still has.
-    func current(in registry: any Registry, for caller: Caller, at now: NIODeadline) -> PreparedAnswer? {
+    /// This answer while it holds; after that the same with what the registry has now, if it is about a blob.
+    ///
+    /// What was read of a file is nobody's promise: it is read again, since the file may have been found bad and replaced. Whoever
+    /// asks gets what anybody was answered: a rule by caller would have to be part of where answers are kept (ADR 19).
+    func current(
+        in registry: any Registry,
+        _ files: FileAccess,
+        for caller: Caller,
+        at now: NIODeadline
+    ) -> PreparedAnswer? {
+        guard case .bytes(let old, let validity) = body else { return nil }
         // Read before the answer: what changes meanwhile must not look like what it was.
         let revision = registry.revision
         if validity.holds(at: revision, now) { return self }
-        guard file(in: registry, for: caller) != nil else { return nil }
-        return PreparedAnswer(renewing: self, for: Validity(revision: revision, end: now + OpenBlobs.time))
+        guard let file = file(in: registry, for: caller) else { return nil }
+        var bytes = old
+        // None is the body of a HEAD.
+        if old.readableBytes > 0 {
+            guard file.size == old.readableBytes,
+                let read = files.contentsAtHand(0..<file.size, of: file, allocator: ByteBufferAllocator())
+            else { return nil }
+            bytes = read
+        }
+        let renewed = Validity(revision: revision, end: now + OpenBlobs.time)
+        return PreparedAnswer(renewing: self, with: .bytes(bytes, renewed))
     }
 
     /// The blob that it is about, if the registry still has it; `nil` for other content.
@@ -114,9 +129,9 @@ package final class PreparedAnswer: Sendable {
         return registry.cachedBlob(content, in: repository, for: caller)
     }
 
-    /// The response: in one piece, or with its body in a second, if that is not a file.
+    /// The response: in one piece, or with its body in a second.
     package func pieces(ending end: ResponseEnd, _ allocator: ByteBufferAllocator) -> (ByteBuffer, ByteBuffer?) {
-        guard case .bytes(let body) = body, body.readableBytes > Exchange.longestCopy else {
+        guard case .bytes(let body, _) = body, body.readableBytes > Exchange.longestCopy else {
             var bytes = allocator.buffer(capacity: largestSize)
             write(to: &bytes, ending: end)
             return (bytes, nil)
@@ -131,7 +146,7 @@ package final class PreparedAnswer: Sendable {
     func write(to buffer: inout ByteBuffer, ending end: ResponseEnd) {
         buffer.writeImmutableBuffer(head)
         end.write(to: &buffer)
-        if case .bytes(let body) = body { buffer.writeImmutableBuffer(body) }
+        if case .bytes(let body, _) = body { buffer.writeImmutableBuffer(body) }
     }
 
     /// Counts one request that was answered with it.
@@ -145,8 +160,8 @@ package final class PreparedAnswer: Sendable {
 /// Hits that can be sent again as they are, by target: what is asked for most is asked again soon.
 ///
 /// A hit answered so costs one look into a dictionary, and neither the index nor the file system; it stays true while
-/// nothing was committed to the index, and within its time. Bounded. Each event loop has its own, and the express lane has
-/// one that all of them fill (``ExpressAnswers``).
+/// nothing was committed to the index, and within its time. After that a blob's is looked up and read again, and no more than
+/// that. Bounded. Each event loop has its own, and the express lane has one that all of them fill (``ExpressAnswers``).
 package final class PreparedAnswers {
     private var gets: [String: PreparedAnswer] = [:]
     private var heads: [String: PreparedAnswer] = [:]
@@ -167,15 +182,13 @@ package final class PreparedAnswers {
     }
 
     package func keep(_ answer: PreparedAnswer, for method: HTTPMethod, _ target: String) {
-        if cost + answer.cost > mostBytes {
-            // What is asked for often is back as soon as an event loop prepares it again, within the second that answers hold.
-            gets.removeAll(keepingCapacity: true)
-            heads.removeAll(keepingCapacity: true)
-            cost = 0
-        }
-        cost += answer.cost
         let old =
             method == .GET ? gets.updateValue(answer, forKey: target) : heads.updateValue(answer, forKey: target)
-        if let old { cost -= old.cost }
+        cost += answer.cost - (old?.cost ?? 0)
+        guard cost > mostBytes else { return }
+        // What is asked for often is back as soon as an event loop prepares it again, within the second that answers hold.
+        gets.removeAll(keepingCapacity: true)
+        heads.removeAll(keepingCapacity: true)
+        cost = 0
     }
 }

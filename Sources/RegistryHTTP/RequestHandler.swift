@@ -74,6 +74,11 @@ final class RequestHandler: ChannelDuplexHandler {
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
+        // Until the handler is removed they hold each other.
+        outlet.whenRelieved = {
+            if self.exchange == nil { self.connectionGuard.requestEnded() }
+            self.takeWaiting(context)
+        }
         caller = Caller(address: isControl ? "local" : context.remoteAddress?.ipAddress ?? "unknown")
     }
 
@@ -84,11 +89,17 @@ final class RequestHandler: ChannelDuplexHandler {
         start(unfinished.request, id: unfinished.id, context).goOn(with: unfinished)
     }
 
+    func handlerRemoved(context: ChannelHandlerContext) {
+        outlet.whenRelieved = nil
+    }
+
     /// Whether no request is answered here after the one that is.
     var isLastRequest: Bool { isInputClosed || isToEnd || server.lifecycle.phase == .draining }
 
-    /// Whether what comes has to wait: a request is there whole, and its response has not ended.
-    private var isBusy: Bool { !isClosing && (exchange != nil && isRequestComplete || !waiting.isEmpty) }
+    /// Whether what comes has to wait: a request is there whole and its response has not ended, or the client does not take
+    /// those that have.
+    private var isBusy: Bool { !isClosing && (!mayTake || !waiting.isEmpty) }
+    private var mayTake: Bool { (exchange == nil || !isRequestComplete) && !outlet.isBackedUp }
 
     // MARK: - What comes
 
@@ -172,7 +183,7 @@ final class RequestHandler: ChannelDuplexHandler {
         // A request that is answered at once ends here again, and this goes on with the next.
         guard !isTakingWaiting else { return }
         isTakingWaiting = true
-        while !isClosing, exchange == nil || !isRequestComplete, let next = waiting.popFirst() {
+        while !isClosing, mayTake, let next = waiting.popFirst() {
             switch next {
             case .part(let part): take(part, context)
             case .error(let error): take(error, context)
@@ -230,7 +241,8 @@ final class RequestHandler: ChannelDuplexHandler {
         let start = NIODeadline.now()
         guard let kept = loop.answers.answer(to: head.method, head.uri) else { return nil }
         let traits = RequestTraits(head.headers)
-        guard traits.isPlain, let answer = kept.current(in: server.registry, for: caller, at: start) else { return nil }
+        guard traits.isPlain, let answer = kept.current(in: server.registry, server.files, for: caller, at: start)
+        else { return nil }
         if answer !== kept { loop.keep(answer, for: head.method, head.uri) }
         let id = traits.hasRequestID ? loop.requestIDs.id(for: head.headers) : loop.requestIDs.next()
         return Hit(answer: answer, request: head, id: id, start: start)
@@ -242,7 +254,7 @@ final class RequestHandler: ChannelDuplexHandler {
         let (first, second) = hit.answer.pieces(ending: end, context.channel.allocator)
         let taken = second.map { outlet.send($0, after: first) } ?? outlet.send(first)
         if closes { close(context, after: taken) }
-        connectionGuard.requestEnded()
+        noteEnd()
         server.activity.passed(at: hit.start)
         loop.log.note(hit.answer, id: hit.id, caller: caller, since: hit.start)
     }
@@ -268,7 +280,12 @@ final class RequestHandler: ChannelDuplexHandler {
         if exchange === ended { exchange = nil }
         if closes { isClosing = true }
         responsesOnTheirWay += 1
-        connectionGuard.requestEnded()
+        noteEnd()
+    }
+
+    /// Tells the guard of a response's end: a client that is to take more before it is read from is not idle.
+    private func noteEnd() {
+        if outlet.isBackedUp { connectionGuard.responseProgressed() } else { connectionGuard.requestEnded() }
     }
 
     /// The last part of a response is written.

@@ -33,6 +33,45 @@ struct BrokenFileTests {
         }
     }
 
+    @Test("through TLS too a file that ends before it should cuts the connection", arguments: [false, true])
+    func shortThroughTLS(isAtHand: Bool) async throws {
+        let fixture = try TLSFixture(.first)
+        func configure(_ options: inout RegistryServer.Options) {
+            if !isAtHand { options.pageCache.append = { _, _, _, _ in false } }
+        }
+        try await withServer(configure, tls: fixture.files) { live in
+            let bytes = [UInt8](repeating: 7, count: 500_000)
+            let file = try LyingFile(bytes, size: 700_000)
+            live.registry.script.withLock { $0.cachedBlobs[digest] = file }
+            let answer = try await tlsExchange(
+                "GET /v2/a/blobs/\(digest) HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n",
+                with: live.address,
+                trusting: TLSFixture.Pair.first.certificate
+            )
+            #expect(answer.count > 100_000 && answer.count < 502_000)
+            try await eventually { live.log.all.contains { $0.contains("error=read_failed") } }
+        }
+    }
+
+    @Test("through TLS what memory does not have is read from the disk")
+    func slowThroughTLS() async throws {
+        let fixture = try TLSFixture(.first)
+        func configure(_ options: inout RegistryServer.Options) {
+            options.pageCache.append = { _, _, _, _ in false }
+        }
+        try await withServer(configure, tls: fixture.files) { live in
+            let bytes = (0..<700_001).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+            let file = try TemporaryFile(bytes)
+            live.registry.script.withLock { $0.cachedBlobs[digest] = file }
+            let answer = try await tlsExchange(
+                "GET /v2/a/blobs/\(digest) HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n",
+                with: live.address,
+                trusting: TLSFixture.Pair.first.certificate
+            )
+            #expect(answer.suffix(bytes.count).elementsEqual(bytes))
+        }
+    }
+
     @Test("a disk that fails while it is read ahead cuts the connection, and is logged")
     func failingDisk() async throws {
         try await withServer {

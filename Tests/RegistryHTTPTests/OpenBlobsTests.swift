@@ -28,15 +28,16 @@ struct OpenBlobsTests {
         return file
     }
 
-    @Test("the registry is asked once for a blob, until something is committed")
+    @Test("the registry is not asked again for a blob that was asked for again, until something is committed")
     func revision() async throws {
         let file = try publish()
         try await onEventLoop { [registry] blobs in
             let blob = KnownBlob(Self.digest)
+            #expect(blobs.find(blob, of: registry) === file)
             for revision in 1...2 {
                 registry.script.withLock { $0.revision = revision }
                 for _ in 0..<3 { #expect(blobs.find(blob, of: registry) === file) }
-                #expect(registry.calls.count == revision)
+                #expect(registry.calls.count == revision + 1)
             }
         }
     }
@@ -46,7 +47,7 @@ struct OpenBlobsTests {
         let file = try publish()
         try await onEventLoop { [registry] blobs in
             let blob = KnownBlob(Self.digest)
-            #expect(blobs.find(blob, of: registry) === file)
+            for _ in 0..<2 { #expect(blobs.find(blob, of: registry) === file) }
             file.append([4], at: 3)
             let other = try TemporaryFile([1, 2, 3])
             registry.script.withLock { $0.cachedBlobs[Self.digest] = other }
@@ -59,7 +60,7 @@ struct OpenBlobsTests {
         let isLetGo = try await onEventLoop { [registry] blobs in
             let blob = KnownBlob(Self.digest)
             weak let file = try Self.publish(in: registry)
-            #expect(blobs.find(blob, of: registry) != nil)
+            for _ in 0..<2 { #expect(blobs.find(blob, of: registry) != nil) }
             registry.script.withLock { script in
                 script.cachedBlobs = [:]
                 script.revision = 2
@@ -91,7 +92,7 @@ struct OpenBlobsTests {
             .submit { [registry] in
                 held.file = try Self.publish(in: registry)
                 let blobs = OpenBlobs(on: blob.eventLoop, for: .milliseconds(10))
-                #expect(blobs.find(blob.value, of: registry) != nil)
+                for _ in 0..<2 { #expect(blobs.find(blob.value, of: registry) != nil) }
                 registry.script.withLock { $0.cachedBlobs = [:] }
                 #expect(held.file != nil)
             }
@@ -108,10 +109,10 @@ struct OpenBlobsTests {
             registry.script.withLock { script in
                 for blob in known { script.cachedBlobs[blob.digest] = file }
             }
-            for _ in 0..<2 {
+            for _ in 0..<3 {
                 for blob in known { #expect(blobs.find(blob, of: registry) === file) }
             }
-            #expect(registry.calls.count == known.count + 1)
+            #expect(registry.calls.count == 2 * known.count + 1)
         }
     }
 }

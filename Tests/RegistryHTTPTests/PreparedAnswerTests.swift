@@ -92,15 +92,16 @@ struct PreparedAnswerTests {
                 try await client.send("GET /v2/nginx/blobs/\(Self.digest) HTTP/1.1\r\nHost: m\r\n\(headers)\r\n")
                 return try await client.response().body
             }
-            let file = try TemporaryFile([6, 7, 8])
-            live.registry.script.withLock { $0.cachedBlobs[Self.digest] = file }
-            for number in 1...3 {
-                live.registry.script.withLock { $0.revision = number }
-                let earlier = live.registry.calls.count
-                #expect(try await body() == [6, 7, 8])
-                #expect(try await body() == [6, 7, 8])
+            // What was read may have been bad, and replaced since: what is sent is what the file has now.
+            for number in 1...3 as ClosedRange<UInt8> {
+                let file = try TemporaryFile([number, 7, 8])
+                live.registry.script.withLock { script in
+                    script.cachedBlobs[Self.digest] = file
+                    script.revision = Int(number)
+                }
+                #expect(try await body() == [number, 7, 8])
+                #expect(try await body() == [number, 7, 8])
                 #expect(try await body("Range: bytes=1-\r\n") == [7, 8])
-                #expect(live.registry.calls.count > earlier)
             }
             live.registry.script.withLock { script in
                 script.cachedBlobs = [:]

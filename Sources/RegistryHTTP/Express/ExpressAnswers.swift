@@ -2,15 +2,16 @@ import Locking
 import NIOCore
 import NIOHTTP1
 
-/// The prepared answers that the express lane can send, those with a blob's file among them: what each event loop has prepared, for the one thread that asks.
+/// The prepared answers that the express lane can send, those with a blob's file among them: what each event loop has
+/// prepared, for the one thread that asks.
 final class ExpressAnswers: Sendable {
     private let answers: Locked<PreparedAnswers>
 
     /// What a new connection's socket takes at once; of a longer response, making a channel for it is the smaller part.
     static let longestResponse = 16 << 10
 
-    /// What a socket takes at once of a file, at the best; a longer one would keep the lane from others, too.
-    static let largestFile = 4 << 20
+    /// What a new socket often takes at once of a file; a longer one would keep the lane from others, too.
+    static let largestFile = 1 << 20
 
     init(mostBytes: Int) {
         answers = Locked(PreparedAnswers(mostBytes: mostBytes))

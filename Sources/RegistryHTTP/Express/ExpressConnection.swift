@@ -26,12 +26,12 @@ final class ExpressConnection {
         (try? socket?.receive(into: &buffer)) ?? .end
     }
 
-    /// Sends as much as the socket takes of so many bytes, after which nothing or a file follows.
+    /// Sends as much as the socket takes of so many bytes, after which nothing or a file follows; `nil` when the client has gone.
     func send(_ bytes: ByteBuffer, atMost limit: Int) -> Int? {
         try? BorrowedSocket(number).send(bytes.readableBytesUInt8Span.extracting(first: limit), isFollowed: true)
     }
 
-    /// Sends as much as the socket takes of a file's part; `nil` when the client has gone.
+    /// Sends as much as the socket takes of a file's part; `nil` when the client has gone, or the file cannot be read.
     func send(_ file: any StoredFile, _ part: Range<Int>) -> Int? {
         try? BorrowedSocket(number).send(file.descriptor, part)
     }

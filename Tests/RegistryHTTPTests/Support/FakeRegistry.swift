@@ -199,3 +199,17 @@ final class TemporaryFile: StoredFile {
         _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, off_t(offset)) }
     }
 }
+
+/// A stored file that says it is longer than it is.
+final class LyingFile: StoredFile {
+    let size: Int
+    private let file: TemporaryFile
+
+    init(_ bytes: [UInt8], size: Int) throws {
+        file = try TemporaryFile(bytes)
+        self.size = size
+    }
+
+    var descriptor: Int32 { file.descriptor }
+    var isUntouched: Bool { true }
+}
