@@ -235,6 +235,8 @@ final class Exchange {
 
     /// Ends a response of which the client's socket has taken all, or will have.
     private func end(after taken: EventLoopFuture<Void>?) {
+        // A client may turn out to have left when something is sent to it, and that was the end.
+        guard state == .streaming else { return }
         state = .ended
         whenCutShort = nil
         let closes = isLast

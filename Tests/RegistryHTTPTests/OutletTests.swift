@@ -1,5 +1,6 @@
 import Locking
 import MirrorCore
+import NIOCore
 import OCI
 import Testing
 
@@ -53,6 +54,27 @@ struct OutletTests {
             #expect(!live.log.all.contains { $0.contains("info request") })
             #expect(try await client.response().body.count == Self.largeBody.count)
             try await eventually { live.log.all.contains { $0.contains("bytes=\(Self.largeBody.count) ") } }
+        }
+    }
+
+    @Test(
+        "a client that leaves before its answer is sent is noted once",
+        arguments: [large, small],
+        ["", "Range: bytes=0-1\r\n"]
+    )
+    func left(digest: Digest, headers: String) async throws {
+        try await withServer { live in
+            try publish(on: live)
+            let client = try await RawClient(live.address)
+            // The event loop learns of it by what it sends.
+            live.registry.script.withLock { $0.whenLookedFor = { client.reset() } }
+            try await client.send(request(digest, headers))
+            let context = live.server.context
+            try await eventually { live.log.all.contains { $0.contains("info request") } }
+            try await eventually { context.connections.count == 0 }
+            #expect(live.log.all.count { $0.contains("info request") } == 1)
+            // Nothing is under way, and nothing was counted off twice.
+            #expect(context.activity.isQuiet(for: .zero, since: .now(), at: .now()))
         }
     }
 

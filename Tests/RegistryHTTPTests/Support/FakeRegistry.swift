@@ -17,6 +17,8 @@ final class FakeRegistry: Registry {
         var gate: Gate?
         var calls: [String] = []
         var revision = 1
+        /// Called where a stored blob is looked for: on the event loop.
+        var whenLookedFor: (@Sendable () -> Void)?
         /// How long hits of manifests may be kept by the edge.
         var lifetime = Duration.zero
     }
@@ -80,6 +82,7 @@ final class FakeRegistry: Registry {
 
     func cachedBlob(_ digest: Digest, in repository: Repository, for caller: Caller) -> (any StoredFile)? {
         note("cachedBlob \(repository.name) \(digest)")
+        script.withLock { $0.whenLookedFor }?()
         return script.withLock { $0.cachedBlobs[digest] }
     }
 
