@@ -20,7 +20,8 @@ final class FileSender {
 
     /// Large enough that the system calls do not count, small enough for many clients to share the loop.
     static let regionWindow = 2 << 20
-    /// For TLS, where each window is memory that is read, encrypted, and soon used again: little enough for a processor's cache.
+    /// For TLS, where each window is memory that is read, encrypted, and soon used again: little enough for a processor's
+    /// cache.
     static let chunkWindow = 64 << 10
     /// For TLS, when another thread has to wait for the disk.
     private static let slowChunkWindow = 256 << 10

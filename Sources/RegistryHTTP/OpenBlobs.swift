@@ -19,7 +19,8 @@ final class KnownBlob {
 /// The blobs that an event loop has lately sent, each with its file open for a moment: whoever asks next for a part of one
 /// costs no look into the index, and no `open`.
 ///
-/// An open file is a lease, which keeps eviction off: a few are held, those that are asked for again, and not for long. Confined to the event loop.
+/// An open file is a lease, which keeps eviction off: a few are held, those that are asked for again, and not for long.
+/// Confined to the event loop.
 final class OpenBlobs {
     /// How long a blob is sent again without a look into the index: long enough for a crowd.
     static let time = TimeAmount.milliseconds(250)

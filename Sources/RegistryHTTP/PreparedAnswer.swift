@@ -98,8 +98,9 @@ package final class PreparedAnswer: Sendable {
 
     /// This answer while it holds; after that the same with what the registry has now, if it is about a blob.
     ///
-    /// What was read of a file is nobody's promise: it is read again, since the file may have been found bad and replaced. Whoever
-    /// asks gets what anybody was answered: a rule by caller would have to be part of where answers are kept (ADR 19).
+    /// What was read of a file is nobody's promise: it is read again, since the file may have been found bad and replaced.
+    /// Whoever asks gets what anybody was answered: a rule by caller would have to be part of what answers are kept under
+    /// (ADR 19).
     func current(
         in registry: any Registry,
         _ files: FileAccess,

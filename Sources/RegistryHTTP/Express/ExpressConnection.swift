@@ -26,7 +26,9 @@ final class ExpressConnection {
         (try? socket?.receive(into: &buffer)) ?? .end
     }
 
-    /// Sends as much as the socket takes of so many bytes, after which nothing or a file follows; `nil` when the client has gone.
+    /// Sends as much as the socket takes of so many bytes, after which nothing or a file follows.
+    ///
+    /// - Returns: How much; `nil` when the client has gone.
     func send(_ bytes: ByteBuffer, atMost limit: Int) -> Int? {
         try? BorrowedSocket(number).send(bytes.readableBytesUInt8Span.extracting(first: limit), isFollowed: true)
     }

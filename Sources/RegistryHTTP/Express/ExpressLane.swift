@@ -9,8 +9,8 @@ import Posix
 ///                     └──any other bytes, or none in time──▶ an event loop's
 ///
 /// Classic docker and podman 4 make a connection for each request. Of what such a request takes, most is making and unmaking
-/// a channel: here it is accept, recv, send (or `sendfile`) and close. A connection that is to be kept, or that asks for anything else, pays
-/// for passing through here once.
+/// a channel: here it is accept, recv, send (or `sendfile`) and close. A connection that is to be kept, or that asks for
+/// anything else, pays for passing through here once.
 ///
 /// It has a thread and an epoll set of its own; its logic is ``ExpressLoop``. It must be stopped, before the event loops.
 final class ExpressLane: Sendable {

@@ -34,8 +34,8 @@ final class ExpressResponder {
         guard let head = ExpressHead(request, server.options.limits) else { return .declined }
         let start = NIODeadline.now()
         let target = String(decoding: head.target, as: UTF8.self)
-        let caller = Caller(address: connection.peer?.host ?? "unknown")
         guard let kept = answers.answer(to: head.method, target) else { return .declined }
+        let caller = Caller(address: connection.peer?.host ?? "unknown")
         let answer: PreparedAnswer
         var file: (any StoredFile)?
         switch kept.body {

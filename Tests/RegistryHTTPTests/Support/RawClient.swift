@@ -186,6 +186,11 @@ struct RawResponse {
 
     func values(_ name: String) -> [String] { headers.filter { $0.name == name }.map(\.value) }
 
+    /// Whether all were named by the same thread: each has its own prefix.
+    static func haveSameThread(_ responses: RawResponse...) -> Bool {
+        Set(responses.map { $0["x-request-id"]?.split(separator: "-").first }).count == 1
+    }
+
     var text: String { String(decoding: body, as: UTF8.self) }
 
     /// The code of an error envelope.
