@@ -117,7 +117,7 @@ extension EndToEnd {
                 let shown = try #require(screen[hidden.upperBound...].firstRange(of: "\u{1b}[?25h"))
                 #expect(!screen[shown.upperBound...].contains("?25l"))
                 for frame in screen.split(separator: "\u{1b}[?2026h") {
-                    for row in frame.split(whereSeparator: { "\r\n".contains($0) || $0 == "\r\n" })
+                    for row in frame.split(whereSeparator: \.isNewline)
                     where row.contains("[#") || row.contains("fetched,") {
                         let text = row.replacing(/\u{1b}\[[?0-9]*[A-Za-z]/, with: "")
                         #expect(text.count < 80, "\(text)")
