@@ -25,8 +25,10 @@ final class Outlet {
     init(_ channel: any Channel, isPlain: Bool) {
         self.channel = channel
         pipeline = channel.pipeline.syncOperations
-        let socket = try? pipeline.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { BorrowedSocket($0) }
-        self.socket = isPlain ? socket : nil
+        socket =
+            isPlain
+            ? try? pipeline.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { BorrowedSocket($0) }
+            : nil
     }
 
     /// The socket, while nothing is before what would be sent to it.
