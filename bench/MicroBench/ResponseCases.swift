@@ -96,7 +96,7 @@ enum ResponseCases {
         }
         return { turn in
             let target = requests[turn % requests.count].uri
-            guard let answer = answers.answer(to: .GET, target, at: 1, .now()) else { return 0 }
+            guard let answer = answers.answer(to: .GET, target) else { return 0 }
             return answer.pieces(ending: end(clock), allocator).0.readableBytes
         }
     }
